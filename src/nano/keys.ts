@@ -1,0 +1,45 @@
+/** Keys: from a seed and an index, and the signing of 32-byte hashes. The only door to the curve for the rest of the package. */
+import { InvalidValueError } from '../errors.ts'
+import { blake2b } from './blake2b.ts'
+import { publicKeyBytes, signBytes, verifyBytes } from './ed25519.ts'
+import {
+  bytesToHex,
+  concatBytes,
+  hexToBytes,
+  type PrivateKey,
+  type PublicKey,
+  privateKey,
+  type Signature,
+} from './hex.ts'
+
+/**
+ * Derives an account's private key from a Nano seed: BLAKE2b-256(seed || index as big-endian uint32).
+ *
+ * @param seed - 64 hex digits.
+ * @param index - The account's number, 0 to 2^32 - 1.
+ * @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`) The seed is never part of the message.
+ * @example
+ * derivePrivateKey('0'.repeat(64), 0).slice(0, 8) // '9F0E444C'
+ */
+export function derivePrivateKey(seed: string, index: number): PrivateKey {
+  if (typeof seed !== 'string' || !/^[0-9a-fA-F]{64}$/.test(seed)) {
+    throw new InvalidValueError('Not a Nano seed: expected 64 hex digits.')
+  }
+  if (!Number.isInteger(index) || index < 0 || index > 0xffffffff) {
+    throw new InvalidValueError('Not an account index: expected an integer from 0 to 2^32 - 1.')
+  }
+  const indexBytes = new Uint8Array(4)
+  new DataView(indexBytes.buffer).setUint32(0, index)
+  return privateKey(bytesToHex(blake2b(32, concatBytes(hexToBytes(seed), indexBytes))))
+}
+
+/** The public key of a private key. */
+export const derivePublicKey = (key: PrivateKey): PublicKey => bytesToHex(publicKeyBytes(hexToBytes(key))) as PublicKey
+
+/** Signs a 32-byte hash given as 64 hex digits: a block hash, or a message digest. */
+export const signHash = (hash: string, key: PrivateKey): Signature =>
+  bytesToHex(signBytes(hexToBytes(key), hexToBytes(hash))) as Signature
+
+/** Whether `signature` over the 32-byte `hash` (64 hex digits) was made with the private key of `key`. */
+export const verifyHash = (hash: string, signature: Signature, key: PublicKey): boolean =>
+  verifyBytes(hexToBytes(key), hexToBytes(hash), hexToBytes(signature))

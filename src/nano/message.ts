@@ -1,0 +1,26 @@
+/** Nano off-chain messages (NOMS, ORIS-001): a text signed with an account's key that can never be a block. */
+import { blake2b } from './blake2b.ts'
+import { bytesToHex, concatBytes, type PrivateKey, type PublicKey, type Signature } from './hex.ts'
+import { signHash, verifyHash } from './keys.ts'
+
+const HEADER = new TextEncoder().encode('\x18Nano Off-chain Message:\n')
+
+/** BLAKE2b-256 of the NOMS header, the text's byte length as big-endian uint32, and the text in UTF-8. 64 hex digits. */
+export function messageDigest(text: string): string {
+  const utf8 = new TextEncoder().encode(text)
+  const length = new Uint8Array(4)
+  new DataView(length.buffer).setUint32(0, utf8.length)
+  return bytesToHex(blake2b(32, concatBytes(HEADER, length, utf8)))
+}
+
+/**
+ * Signs a text as an account.
+ *
+ * @example
+ * verifyMessage('hello', signMessage('hello', derivePrivateKey('0'.repeat(64), 0)), derivePublicKey(derivePrivateKey('0'.repeat(64), 0))) // true
+ */
+export const signMessage = (text: string, key: PrivateKey): Signature => signHash(messageDigest(text), key)
+
+/** Whether the holder of `key` signed this very text. */
+export const verifyMessage = (text: string, signature: Signature, key: PublicKey): boolean =>
+  verifyHash(messageDigest(text), signature, key)

@@ -1,0 +1,18 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+/** Tests import the library by its published names and run its source. */
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^#(.+)$/, replacement: here('./src/$1.node.ts') },
+      { find: /^nano402$/, replacement: here('./src/index.ts') },
+      { find: /^nano402\/(express|hono|next)$/, replacement: here('./adapters/$1.ts') },
+      { find: /^nano402\/stores\/(\w+)$/, replacement: here('./src/stores/$1.ts') },
+      { find: /^nano402\/(\w+)$/, replacement: here('./src/$1/index.ts') },
+    ],
+  },
+  test: { include: ['test/**/*.test.ts'], testTimeout: 20_000, hookTimeout: 60_000 },
+})
