@@ -136,22 +136,22 @@ type Fields = Readonly<Record<string, unknown>>
 export function parseBlock(json: unknown): ParsedBlock {
   if (typeof json !== 'object' || json === null) throw new InvalidValueError('Not a block: expected an object.')
   const fields = json as Fields
-  return fields['type'] === 'state' ? parseState(fields) : parseLegacy(fields)
+  return fields.type === 'state' ? parseState(fields) : parseLegacy(fields)
 }
 
 function parseState(fields: Fields): StateBlock & { readonly hash: BlockHash } {
   const content: StateBlockContent = {
-    account: nanoAddress(fields['account']),
-    previous: blockHash(fields['previous']),
-    representative: nanoAddress(fields['representative']),
-    balance: parseRaw(fields['balance']),
-    link: publicKey(fields['link']),
+    account: nanoAddress(fields.account),
+    previous: blockHash(fields.previous),
+    representative: nanoAddress(fields.representative),
+    balance: parseRaw(fields.balance),
+    link: publicKey(fields.link),
   }
   return {
     type: 'state',
     ...content,
-    signature: signature(fields['signature']),
-    work: fields['work'] === undefined ? undefined : work(fields['work']),
+    signature: signature(fields.signature),
+    work: fields.work === undefined ? undefined : work(fields.work),
     hash: hashBlock(content),
   }
 }
@@ -160,28 +160,28 @@ const accountBytes = (value: unknown) => hexToBytes(addressToPublicKey(nanoAddre
 
 function parseLegacy(fields: Fields): LegacyBlock {
   const { type } = fields
-  const previous = type === 'open' ? ZERO_HASH : blockHash(fields['previous'])
+  const previous = type === 'open' ? ZERO_HASH : blockHash(fields.previous)
   const hashOf = (...parts: Uint8Array[]) => bytesToHex(blake2b(32, concatBytes(...parts))) as BlockHash
   switch (type) {
     case 'open': {
-      const source = hexToBytes(blockHash(fields['source']))
-      const hash = hashOf(source, accountBytes(fields['representative']), accountBytes(fields['account']))
+      const source = hexToBytes(blockHash(fields.source))
+      const hash = hashOf(source, accountBytes(fields.representative), accountBytes(fields.account))
       return { type, previous, hash, balance: undefined }
     }
     case 'send': {
-      const balance = legacyBalance(fields['balance'])
-      const hash = hashOf(hexToBytes(previous), accountBytes(fields['destination']), balanceBytes(balance))
+      const balance = legacyBalance(fields.balance)
+      const hash = hashOf(hexToBytes(previous), accountBytes(fields.destination), balanceBytes(balance))
       return { type, previous, hash, balance }
     }
     case 'receive': {
-      const hash = hashOf(hexToBytes(previous), hexToBytes(blockHash(fields['source'])))
+      const hash = hashOf(hexToBytes(previous), hexToBytes(blockHash(fields.source)))
       return { type, previous, hash, balance: undefined }
     }
     case 'change':
       return {
         type,
         previous,
-        hash: hashOf(hexToBytes(previous), accountBytes(fields['representative'])),
+        hash: hashOf(hexToBytes(previous), accountBytes(fields.representative)),
         balance: undefined,
       }
     default:

@@ -1,13 +1,4 @@
-import {
-  derivePublicKey,
-  nanoAddress,
-  parseBlock,
-  privateKey,
-  publicKey,
-  signature,
-  signHash,
-  verifyHash,
-} from 'nano402/nano'
+import { nanoAddress, parseBlock, publicKey, signature, verifyHash } from 'nano402/nano'
 import { expect, test } from 'vitest'
 import addresses from '../vectors/addresses.json' with { type: 'json' }
 import blocks from '../vectors/blocks.json' with { type: 'json' }
