@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'ERR_NO_PAYABLE_OFFER'
   | 'ERR_INSUFFICIENT_FUNDS'
   | 'ERR_REFUSED_AFTER_PAYMENT'
+  | 'ERR_JOURNAL'
 
 /** Base of every error this package throws. */
 export abstract class PaywallError extends Error {
@@ -77,4 +78,90 @@ export class PriceError extends PaywallError {
 /** Proof of work could not be had. */
 export class WorkError extends PaywallError {
   override readonly code = 'ERR_WORK'
+}
+
+/** A payment would go over one of the payer's budgets. Nothing was paid. Amounts in raw. */
+export class OverBudgetError extends PaywallError {
+  override readonly code = 'ERR_OVER_BUDGET'
+  /** Which bound. */
+  readonly bound: 'perRequest' | 'perHost' | 'perDay' | 'total'
+  /** What was to be paid. */
+  readonly asked: bigint
+  /** What the bound still allows. */
+  readonly left: bigint
+  constructor(message: string, details: Pick<OverBudgetError, 'bound' | 'asked' | 'left'>) {
+    super(message)
+    this.bound = details.bound
+    this.asked = details.asked
+    this.left = details.left
+  }
+}
+
+/** A 402 holds no offer that the payer can or may pay. Nothing was paid. */
+export class NoPayableOfferError extends PaywallError {
+  override readonly code = 'ERR_NO_PAYABLE_OFFER'
+  /** Why not, for each entry of `accepts` in its order. */
+  readonly reasons: readonly string[]
+  constructor(message: string, reasons: readonly string[] = []) {
+    super(message)
+    this.reasons = reasons
+  }
+}
+
+/** The payer's account does not hold enough. Nothing was paid. Amounts in raw. */
+export class InsufficientFundsError extends PaywallError {
+  override readonly code = 'ERR_INSUFFICIENT_FUNDS'
+  /** The account to send XNO to. */
+  readonly address: string
+  readonly needed: bigint
+  readonly balance: bigint
+  /** What waits to be received, which `payer.receive()` pockets. */
+  readonly receivable: bigint
+  constructor(message: string, details: Pick<InsufficientFundsError, 'address' | 'needed' | 'balance' | 'receivable'>) {
+    super(message)
+    this.address = details.address
+    this.needed = details.needed
+    this.balance = details.balance
+    this.receivable = details.receivable
+  }
+}
+
+/** What shows that a request was paid. Whoever has it can use the payment. */
+export interface PaymentProof {
+  /** 64 upper-case hex digits. */
+  readonly blockHash: string
+  readonly sessionId: string
+  /** The value of the `PAYMENT-SIGNATURE` header. */
+  readonly header: string
+  /** Where it was presented. */
+  readonly url: string
+  readonly method: string
+}
+
+/**
+ * A payment was made, or may have been, and the resource was not given for it. `retryable`: the same payment is still
+ * good, and is presented when the same request is made again. `proof` does not show when the error is logged.
+ */
+export class RefusedAfterPaymentError extends PaywallError {
+  override readonly code = 'ERR_REFUSED_AFTER_PAYMENT'
+  declare readonly proof: PaymentProof
+  /** The server's code, such as `payment_already_spent`; or ours: `unpublished`, `no_answer`, `aborted`. */
+  readonly refusal: string
+  readonly retryable: boolean
+  constructor(
+    message: string,
+    details: Pick<RefusedAfterPaymentError, 'proof' | 'refusal' | 'retryable'>,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+    this.refusal = details.refusal
+    this.retryable = details.retryable
+    // Not enumerable, so that it is in no log and no JSON: it is as good as the money.
+    Object.defineProperty(this, 'proof', { value: details.proof })
+  }
+}
+
+/** The payer's journal could not be read or written. Nothing is paid without it. */
+export class JournalError extends PaywallError {
+  override readonly code = 'ERR_JOURNAL'
 }

@@ -1,0 +1,111 @@
+/** The objects of x402 version 2 (specification v2, sections 5.1 to 5.3). Unknown keys are tolerated, as the specification asks. */
+import * as z from 'zod/mini'
+
+export const X402_VERSION = 2
+
+/** What is for sale. */
+export interface ResourceInfo {
+  readonly url: string
+  readonly description?: string
+  readonly mimeType?: string
+}
+
+/** One way to pay: an entry of `accepts`. `amount` is text in the asset's smallest unit, raw for XNO. */
+export interface PaymentRequirements {
+  readonly scheme: string
+  /** CAIP-2, such as `nano:mainnet`. */
+  readonly network: string
+  readonly amount: string
+  readonly asset: string
+  readonly payTo: string
+  readonly maxTimeoutSeconds: number
+  readonly extra?: Readonly<Record<string, unknown>>
+}
+
+/** What a 402 says. `message` is ours: the sentence that goes with the code in `error`. */
+export interface PaymentRequired {
+  readonly x402Version: typeof X402_VERSION
+  readonly error?: string
+  readonly message?: string
+  readonly resource: ResourceInfo
+  readonly accepts: readonly PaymentRequirements[]
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** What the client presents: the entry it chose, and the mechanism's proof. */
+export interface PaymentPayload {
+  readonly x402Version: typeof X402_VERSION
+  readonly resource?: ResourceInfo
+  readonly accepted: PaymentRequirements
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** What became of a payment. `transaction` is the block's hash, or `""` when it failed. */
+export interface SettlementResponse {
+  readonly success: boolean
+  readonly transaction: string
+  readonly network: string
+  readonly payer?: string
+  readonly amount?: string
+  readonly errorReason?: string
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+const anyObject = z.record(z.string(), z.unknown())
+const atomicAmount = z.string().check(z.regex(/^(0|[1-9][0-9]{0,77})$/))
+
+const resourceInfo = z.object({
+  url: z.string(),
+  description: z.optional(z.string()),
+  mimeType: z.optional(z.string()),
+})
+
+const paymentRequirements = z.object({
+  scheme: z.string(),
+  network: z.string(),
+  amount: atomicAmount,
+  asset: z.string(),
+  payTo: z.string(),
+  maxTimeoutSeconds: z.number().check(z.nonnegative()),
+  extra: z.optional(anyObject),
+})
+
+const paymentPayload = z.object({
+  x402Version: z.literal(X402_VERSION),
+  resource: z.optional(resourceInfo),
+  accepted: paymentRequirements,
+  payload: anyObject,
+  extensions: z.optional(anyObject),
+})
+
+const paymentRequired = z.object({
+  x402Version: z.literal(X402_VERSION),
+  error: z.optional(z.string()),
+  message: z.optional(z.string()),
+  resource: resourceInfo,
+  accepts: z.array(paymentRequirements),
+  extensions: z.optional(anyObject),
+})
+
+const settlementResponse = z.object({
+  success: z.boolean(),
+  transaction: z.string(),
+  network: z.string(),
+  payer: z.optional(z.string()),
+  amount: z.optional(z.string()),
+  errorReason: z.optional(z.string()),
+  extensions: z.optional(anyObject),
+})
+
+/** The value if it has the shape, otherwise undefined. zod's types say `| undefined` where ours leave the key out; JSON has no undefined. */
+const reader =
+  <T>(schema: z.ZodMiniType) =>
+  (value: unknown): T | undefined => {
+    const parsed = schema.safeParse(value)
+    return parsed.success ? (parsed.data as T) : undefined
+  }
+
+export const readPaymentPayload = reader<PaymentPayload>(paymentPayload)
+export const readPaymentRequired = reader<PaymentRequired>(paymentRequired)
+export const readSettlementResponse = reader<SettlementResponse>(settlementResponse)
