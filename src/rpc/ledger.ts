@@ -1,0 +1,110 @@
+/**
+ * The Nano ledger as a payee sees it: find a block, wait until it is confirmed. However many ask, the node is asked
+ * little: lookups go together, waiting is shared, and what is confirmed stays known.
+ */
+import { LRUCache } from 'lru-cache'
+import { ConfigError, NodeUnavailableError } from '../errors.ts'
+import type { BlockHash } from '../nano/index.ts'
+import { createBatch } from './batch.ts'
+import type { ConfirmationFeed } from './feed.ts'
+import type { NanoNode } from './node.ts'
+import { type LedgerBlock, observe } from './observe.ts'
+import { createPoller } from './poll.ts'
+import { unlessAborted, withDeadline } from './wait.ts'
+
+export interface LedgerOptions {
+  /** All nodes as one, with fail-over: asked when no agreement is wanted. */
+  readonly node: NanoNode
+  /** Each node for itself: asked when `quorum` is above 1. */
+  readonly nodes: readonly NanoNode[]
+  /** How many nodes must call a block confirmed. Default 1. */
+  readonly quorum?: number
+  /** Says when to look again. Never believed. */
+  readonly feed?: ConfirmationFeed
+  /** How many hashes go into one question, and gather for the next. Default 128. */
+  readonly maxBatch?: number
+  /** How many hashes can be waited for. Default 1,024. */
+  readonly maxWaiting?: number
+  /** Pause between two looks at what is waited for. Default 250. */
+  readonly pollMs?: number
+  /** How many blocks are remembered. Default 10,000. */
+  readonly cacheSize?: number
+  /** How long one joint lookup may take, all nodes and tries included. Default 20,000. */
+  readonly lookupTimeoutMs?: number
+}
+
+export interface Ledger {
+  /** A confirmed block that is known already. Asks nobody. */
+  peek(hash: BlockHash): LedgerBlock | undefined
+  /**
+   * Looks a block up. Undefined: the node has not seen it.
+   *
+   * @throws `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`), also when too many are being looked up.
+   */
+  find(hash: BlockHash, signal?: AbortSignal): Promise<LedgerBlock | undefined>
+  /** Looks a block up and waits until it is confirmed, at most `timeoutMs`; then gives what was seen last. */
+  waitConfirmed(
+    hash: BlockHash,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<LedgerBlock | undefined>
+  /** Ends the waiting. The nodes and the feed are the caller's to close. */
+  close(): void
+}
+
+/**
+ * Makes a ledger of nodes.
+ *
+ * @throws {@link ConfigError} (`ERR_CONFIG`) when more nodes should agree than there are.
+ */
+export function createLedger(options: LedgerOptions): Ledger {
+  const { node, nodes, quorum = 1, feed, maxBatch = 128, maxWaiting = 1_024, pollMs = 250 } = options
+  const { cacheSize = 10_000, lookupTimeoutMs = 20_000 } = options
+  if (!Number.isInteger(quorum) || quorum < 1 || quorum > Math.max(1, nodes.length)) {
+    throw new ConfigError(`Option quorum is ${quorum}, but there are ${nodes.length} Nano nodes to agree (option rpc).`)
+  }
+  // Unconfirmed ones are kept as well, for what is proven of them, but never given out from here.
+  const known = new LRUCache<BlockHash, LedgerBlock>({ max: cacheSize })
+  const observer = { nodes: quorum > 1 ? nodes : [node], quorum, proven: (hash: BlockHash) => known.get(hash) }
+  const closing = new AbortController()
+
+  const look = async (hashes: readonly BlockHash[]) => {
+    const late = new NodeUnavailableError(`The Nano node did not answer within ${lookupTimeoutMs} ms.`)
+    const limits = { timeoutMs: lookupTimeoutMs, late, signals: [closing.signal] }
+    const sights = await withDeadline((signal) => observe(observer, hashes, signal), limits)
+    for (const [hash, sight] of sights) {
+      if (sight !== undefined && !(sight instanceof NodeUnavailableError)) known.set(hash, sight)
+    }
+    return sights
+  }
+  const batched = createBatch(look, { maxBatch })
+  const load = async (hash: BlockHash) => {
+    const sight = await batched(hash)
+    if (sight instanceof NodeUnavailableError) throw sight
+    return sight
+  }
+  const poller = createPoller({ look, maxBatch, maxWaiting, pollMs })
+  const unsubscribe = feed?.on((hash) => poller.hint(hash))
+
+  const peek = (hash: BlockHash) => {
+    const block = known.get(hash)
+    return block?.confirmed ? block : undefined
+  }
+  const find = async (hash: BlockHash, signal?: AbortSignal) => peek(hash) ?? unlessAborted(load(hash), signal)
+
+  return {
+    peek,
+    find,
+    async waitConfirmed(hash, { timeoutMs, signal }) {
+      const startMs = performance.now()
+      const first = await find(hash, signal)
+      if (first?.confirmed) return first
+      const leftMs = timeoutMs - (performance.now() - startMs)
+      return leftMs > 0 ? poller.wait(hash, { last: first, timeoutMs: leftMs, signal }) : first
+    },
+    close() {
+      unsubscribe?.()
+      closing.abort(new NodeUnavailableError('The ledger was closed.'))
+      poller.close()
+    },
+  }
+}

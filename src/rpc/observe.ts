@@ -1,0 +1,142 @@
+/**
+ * What one or several nodes say about some blocks, boiled down to what we believe: contents and signature prove
+ * themselves, the amount follows from the previous block, and only "confirmed" is taken on the nodes' word.
+ */
+import { ConfigError, NodeUnavailableError } from '../errors.ts'
+import { type BlockHash, isSignedByAccount, type ParsedBlock, type Raw, raw, ZERO_HASH } from '../nano/index.ts'
+import { lookUpBlocks, type NodeBlock } from './calls.ts'
+import type { NanoNode } from './node.ts'
+
+/** A block whose contents are proven. */
+export interface LedgerBlock {
+  /** Hashed here; of a send, the signature is its account's. */
+  readonly block: ParsedBlock
+  /** What a send moved, in raw: the previous block's balance minus this one's. Undefined for every other block. */
+  readonly sent: Raw | undefined
+  /** Whether enough nodes say that the network confirmed it, for good. */
+  readonly confirmed: boolean
+  /** When the nodes first saw the block (Unix time in ms), the earliest; undefined where none knows. */
+  readonly localTimestampMs: number | undefined
+}
+
+/** A block, nothing where the nodes have seen none, or why neither can be said. */
+export type Sight = LedgerBlock | NodeUnavailableError | undefined
+
+export interface Observer {
+  /** All of them are asked; each about everything. */
+  readonly nodes: readonly NanoNode[]
+  /** How many must agree. */
+  readonly quorum: number
+  /** What was proven before, by hash, so that it is not proven again. */
+  proven(hash: BlockHash): LedgerBlock | undefined
+}
+
+/** Looks blocks up. Never rejects for one bad block; rejects when too few nodes answer at all. */
+export async function observe(
+  observer: Observer,
+  hashes: readonly BlockHash[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<BlockHash, Sight>> {
+  const answers = await askAll(observer, hashes, signal)
+  const versionsOf = (hash: BlockHash) => answers.map((answer) => answer.get(hash)).filter(isShown)
+  const shown = new Map(hashes.flatMap((hash) => versionsOf(hash).map(({ block }) => [hash, block] as const)))
+  const previousHashes = [...shown].flatMap(([hash, block]) =>
+    block.type === 'state' && block.previous !== ZERO_HASH && !observer.proven(hash) ? [block.previous] : [],
+  )
+  const previousBlocks = await findContents(observer, { hashes: previousHashes, shown }, signal)
+  return new Map(
+    hashes.map((hash): [BlockHash, Sight] => {
+      const entries = answers.map((answer) => answer.get(hash))
+      const versions = versionsOf(hash)
+      if (versions.length === 0) return [hash, unseen(entries, observer.quorum)]
+      const contents = observer.proven(hash) ?? prove(versions, previousBlocks, observer.quorum)
+      if (contents instanceof NodeUnavailableError) return [hash, contents]
+      const timestamps = versions.flatMap(({ localTimestampMs }) => localTimestampMs ?? [])
+      return [
+        hash,
+        {
+          block: contents.block,
+          sent: contents.sent,
+          confirmed: versions.filter(({ confirmed }) => confirmed).length >= observer.quorum,
+          localTimestampMs: timestamps.length > 0 ? Math.min(...timestamps) : undefined,
+        },
+      ]
+    }),
+  )
+}
+
+type Entry = NodeBlock | NodeUnavailableError | undefined
+type Answer = ReadonlyMap<BlockHash, Entry>
+
+const isShown = (entry: Entry): entry is NodeBlock => entry !== undefined && !(entry instanceof NodeUnavailableError)
+
+/** Every node's answer, of those that gave one. A node of another network is a fault of ours and ends it all. */
+async function askAll({ nodes, quorum }: Observer, hashes: readonly BlockHash[], signal: AbortSignal) {
+  const outcomes = await Promise.allSettled(nodes.map(async (node) => lookUpBlocks(node, hashes, signal)))
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+  const misconfigured = failures.find((failure) => failure instanceof ConfigError)
+  if (misconfigured !== undefined) throw misconfigured
+  const answers = outcomes.flatMap((outcome): Answer[] => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  if (answers.length >= quorum) return answers
+  if (nodes.length === 1) throw failures[0]
+  throw new NodeUnavailableError(`${answers.length} of ${nodes.length} Nano nodes answered; ${quorum} have to agree.`)
+}
+
+/** Nobody showed the block: unseen if enough nodes say so, otherwise unknown. */
+function unseen(entries: readonly Entry[], quorum: number): Sight {
+  if (entries.filter((entry) => entry === undefined).length >= quorum) return undefined
+  return entries.find((entry) => entry instanceof NodeUnavailableError)
+}
+
+/** Blocks by hash, of whichever node shows them: their hash proves them. */
+async function findContents(
+  observer: Observer,
+  wanted: { readonly hashes: readonly BlockHash[]; readonly shown: ReadonlyMap<BlockHash, ParsedBlock> },
+  signal: AbortSignal,
+): Promise<ReadonlyMap<BlockHash, ParsedBlock>> {
+  const found = new Map(wanted.shown)
+  for (const hash of wanted.hashes) {
+    const known = observer.proven(hash)?.block
+    if (known) found.set(hash, known)
+  }
+  const missing = wanted.hashes.filter((hash) => !found.has(hash))
+  if (missing.length === 0) return found
+  for (const answer of await askAll({ ...observer, quorum: 1 }, missing, signal)) {
+    for (const [hash, entry] of answer) if (isShown(entry)) found.set(hash, entry.block)
+  }
+  return found
+}
+
+/** What a block is and what it sent. The nodes differ, if at all, in what the hash does not cover. */
+function prove(
+  versions: readonly NodeBlock[],
+  previousBlocks: ReadonlyMap<BlockHash, ParsedBlock>,
+  quorum: number,
+): Pick<LedgerBlock, 'block' | 'sent'> | NodeUnavailableError {
+  const block = versions[0]?.block
+  if (block === undefined || block.type !== 'state' || block.previous === ZERO_HASH) {
+    return block ? { block, sent: undefined } : new NodeUnavailableError('No Nano node showed the block.')
+  }
+  const previous = previousBlocks.get(block.previous)
+  if (previous === undefined) return new NodeUnavailableError('No Nano node showed the block before the one asked for.')
+  const sent = previous.balance === undefined ? agreedAmount(versions, quorum) : previous.balance - block.balance
+  if (sent === undefined) return new NodeUnavailableError('The Nano nodes do not agree on what the block moved.')
+  if (sent <= 0n) return { block, sent: undefined }
+  const signed = versions.map((version) => version.block).find((b) => b.type === 'state' && isSignedByAccount(b))
+  if (signed === undefined) return new NodeUnavailableError('The Nano node answered a block whose signature is false.')
+  return { block: signed, sent: raw(sent) }
+}
+
+/**
+ * What the nodes say a block sent, for the one case that cannot be computed: the block before it is from before 2018 and
+ * carries no balance. 0 for what they agree is not a send.
+ */
+function agreedAmount(versions: readonly NodeBlock[], quorum: number): bigint | undefined {
+  const counts = new Map<bigint | undefined, number>()
+  for (const { subtype, amount } of versions) {
+    const sent = subtype === 'send' ? amount : subtype === undefined ? undefined : 0n
+    counts.set(sent, (counts.get(sent) ?? 0) + 1)
+  }
+  counts.delete(undefined)
+  return [...counts].find(([, count]) => count >= quorum)?.[0]
+}
