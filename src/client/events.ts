@@ -1,0 +1,39 @@
+/** What a payer tells while it pays. Amounts in raw, times in ms. */
+import type { BlockHash, NanoAddress, Raw } from '../nano/index.ts'
+import type { PaymentRequirements, SettlementResponse } from '../x402/shapes.ts'
+
+/** One step of a payment. Steps of one payment come in this order; those of several may be mixed. */
+export type PayerEvent =
+  /** A 402 came, and this is the offer to be paid. `price` is what the resource costs; `amount` has the tag on top. */
+  | {
+      readonly type: 'challenged'
+      readonly url: string
+      readonly price: Raw
+      readonly amount: Raw
+      readonly offer: PaymentRequirements
+    }
+  /** An earlier payment for the same request was found that was never answered: it is used instead of a new one. */
+  | { readonly type: 'resumed'; readonly hash: BlockHash }
+  /** The budget allows it; the account's turn is awaited. */
+  | { readonly type: 'paying'; readonly amount: Raw; readonly payTo: NanoAddress }
+  /** Something receivable was pocketed, because the balance did not suffice or `receive()` was called. */
+  | { readonly type: 'received'; readonly hash: BlockHash; readonly amount: Raw }
+  /** Proof of work. `ms` is 0 at the start, and next to nothing when it was computed ahead. */
+  | { readonly type: 'work'; readonly state: 'started' | 'done'; readonly ms: number }
+  /** The network has the block. */
+  | { readonly type: 'published'; readonly hash: BlockHash }
+  /** The block can never be confirmed, because another one was on the same `previous`. Nothing was paid by it. */
+  | { readonly type: 'void'; readonly hash: BlockHash }
+  /** The network confirmed the block, so long after it was published. */
+  | { readonly type: 'confirmed'; readonly hash: BlockHash; readonly ms: number }
+  /** The proof is shown to the server, for the `attempt`-th time. */
+  | { readonly type: 'presenting'; readonly hash: BlockHash; readonly attempt: number }
+  /** The server served. */
+  | {
+      readonly type: 'paid'
+      readonly hash: BlockHash
+      readonly status: number
+      readonly settlement: SettlementResponse | undefined
+    }
+  /** The server did not serve. `retryable`: the same proof stays good. */
+  | { readonly type: 'refused'; readonly hash: BlockHash; readonly refusal: string; readonly retryable: boolean }

@@ -1,0 +1,175 @@
+/** The fetch that pays: sees the 402, chooses, pays once, waits, shows the proof, and says what came of it. */
+import { InvalidValueError, NoPayableOfferError, type PaymentProof, RefusedAfterPaymentError } from '../errors.ts'
+import { type BlockHash, blockHash } from '../nano/index.ts'
+import type { Ledger } from '../rpc/index.ts'
+import { decodePaymentRequired, PAYMENT_REQUIRED } from '../x402/headers.ts'
+import type { PaymentRequired } from '../x402/shapes.ts'
+import type { PayerEvent } from './events.ts'
+import type { PayableOffer } from './offers.ts'
+import type { Payment, Payments } from './payments.ts'
+import { discard, type Presented, present } from './present.ts'
+import { proofOf } from './proof.ts'
+import { type RepeatableRequest, readRequest } from './request.ts'
+
+export interface PayingFetchOptions {
+  readonly fetch: typeof fetch
+  readonly payments: Payments
+  readonly ledger: Ledger
+  readonly confirmTimeoutMs: number
+  readonly retryForMs: number
+  /** Chooses the offer of a 402 that came from `url`, or throws. */
+  readonly choose: (required: PaymentRequired, url: string) => PayableOffer
+  readonly emit: (event: PayerEvent) => void
+}
+
+export interface PayingFetch {
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>
+  present(proof: PaymentProof, input: RequestInfo | URL, init?: RequestInit): Promise<Response>
+}
+
+export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
+  const { payments, ledger, choose, confirmTimeoutMs, retryForMs, emit } = options
+
+  /** Asks without a proof. What is not ours to pay comes back as the response that it is. */
+  async function challenge(request: RepeatableRequest): Promise<Response | { required: PaymentRequired; url: string }> {
+    const response = await options.fetch(request.unpaid())
+    const header = response.status === 402 ? response.headers.get(PAYMENT_REQUIRED) : null
+    if (header === null) return response
+    await discard(response)
+    const url = urlOf(response, request)
+    const required = decodePaymentRequired(header)
+    if (required === undefined) throw new NoPayableOfferError('The 402 cannot be read as x402 version 2.')
+    return { required, url }
+  }
+
+  async function pay(request: RepeatableRequest, required: PaymentRequired, url: string): Promise<Payment> {
+    const offer = choose(required, url)
+    emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, offer: offer.offer })
+    const { key, method, signal } = request
+    return payments.pay({ key, method, url, resource: required.resource, offer, signal })
+  }
+
+  /** Waits for the confirmation, but not for ever: the server waits too, and says 503 until then. */
+  async function confirm(payment: Payment, signal: AbortSignal): Promise<void> {
+    if (payment.entry().state === 'confirmed') return
+    const startMs = performance.now()
+    const limits = { timeoutMs: confirmTimeoutMs, signal }
+    const block = await ledger.waitConfirmed(payment.hash, limits).catch(() => undefined)
+    if (!block?.confirmed) return
+    await payments.mark(payment, 'confirmed')
+    emit({ type: 'confirmed', hash: payment.hash, ms: Math.round(performance.now() - startMs) })
+  }
+
+  const show = (request: RepeatableRequest, proof: PaymentProof, url: string) =>
+    present(request, proof, {
+      fetch: options.fetch,
+      url,
+      retryForMs,
+      onAttempt: (attempt) => emit({ type: 'presenting', hash: proof.blockHash as BlockHash, attempt }),
+    })
+
+  /** The answer, or the error that keeps the proof. */
+  async function conclude(
+    presented: Presented,
+    shown: { request: RepeatableRequest; proof: PaymentProof; url: string; payment: Payment | undefined },
+  ): Promise<Response> {
+    const { request, proof, url, payment } = shown
+    const hash = proof.blockHash as BlockHash
+    if (presented.kind === 'unserved') return presented.response
+    if (presented.kind === 'served') {
+      if (payment) await payments.mark(payment, 'delivered')
+      const { response, settlement } = presented
+      emit({ type: 'paid', hash, status: response.status, settlement })
+      const next = request.redirected(response, url)
+      if (next === undefined) return response
+      await discard(response)
+      return options.fetch(next)
+    }
+    const { kind, refusal } = presented
+    const retryable = kind === 'again'
+    if (payment && !retryable) await payments.mark(payment, 'refused')
+    emit({ type: 'refused', hash, refusal, retryable })
+    const cause = retryable && presented.cause !== undefined ? { cause: presented.cause } : undefined
+    throw new RefusedAfterPaymentError(
+      retryable
+        ? `A payment was made, but there is no answer for it yet (${refusal}). Make the same request again: it uses the same payment.`
+        : `A payment was made, but the server refused it (${refusal}).`,
+      { proof, refusal, retryable },
+      cause,
+    )
+  }
+
+  async function spend(payment: Payment, request: RepeatableRequest): Promise<Response> {
+    const { url } = payment.entry().unfinished
+    const proof = proofOf(payment.entry())
+    await confirm(payment, request.signal)
+    return conclude(await show(request, proof, url), { request, proof, url, payment })
+  }
+
+  async function fetchPaid(request: RepeatableRequest, held: Payment[]): Promise<Response> {
+    await payments.load()
+    for (let payment = payments.take(request.key); payment; payment = payments.take(request.key)) {
+      held.push(payment)
+      if ((await payments.revive(payment)) !== 'good') continue
+      emit({ type: 'resumed', hash: payment.hash })
+      return spend(payment, request)
+    }
+    const replaced = [...held]
+    const answer = await challenge(request)
+    if (answer instanceof Response) return answer
+    const payment = await pay(request, answer.required, answer.url)
+    held.push(payment)
+    const response = await spend(payment, request)
+    // Signed earlier and never published: with another block confirmed in their place, their amounts are free again.
+    for (const old of replaced) await payments.revive(old).catch(() => {})
+    return response
+  }
+
+  return {
+    async fetch(input, init) {
+      const request = await readRequest(input, init)
+      if (request.hasProof) return options.fetch(request.unpaid())
+      const held: Payment[] = []
+      try {
+        return await fetchPaid(request, held)
+      } catch (error) {
+        // Before the money has moved an abort is what it is for fetch.
+        if (request.signal.aborted && !(error instanceof RefusedAfterPaymentError)) throw request.signal.reason
+        throw error
+      } finally {
+        for (const payment of held) payments.giveBack(payment)
+      }
+    },
+
+    async present(proof, input, init) {
+      const request = await readRequest(input, init)
+      if (!URL.canParse(proof.url) || new URL(proof.url).origin !== new URL(request.url).origin) {
+        throw new InvalidValueError('A proof is shown to the origin that it paid, and to no other.')
+      }
+      await payments.load()
+      const payment = payments.takeBlock(blockHash(proof.blockHash))
+      try {
+        const { url } = request
+        return await conclude(await show(request, proof, url), { request, proof, url, payment })
+      } finally {
+        if (payment) payments.giveBack(payment)
+      }
+    },
+  }
+}
+
+/**
+ * Where the 402 came from, which is where the proof goes. A redirect within the origin is followed; one to another origin
+ * is not paid, because the caller did not ask there, and neither is one that may have changed the method.
+ */
+function urlOf(response: Response, request: RepeatableRequest): string {
+  const url = response.url === '' ? request.url : (response.url.split('#', 1)[0] ?? response.url)
+  if (url === request.url) return url
+  if (new URL(url).origin !== new URL(request.url).origin) {
+    throw new NoPayableOfferError(
+      'The request was redirected to another origin, which asks to be paid: ask there yourself.',
+    )
+  }
+  if (request.method === 'GET' || request.method === 'HEAD') return url
+  throw new NoPayableOfferError('The request was redirected to a page that asks to be paid: send it there yourself.')
+}

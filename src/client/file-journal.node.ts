@@ -1,0 +1,85 @@
+/** A journal in a file: one line of JSON for each change, on the disk before the payment goes on. */
+import { open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { JournalError } from '../errors.ts'
+import { foldEntries, type Journal, type JournalEntry } from './journal.ts'
+
+/** A file with fewer lines is not worth rewriting. */
+const FOLD_FROM = 1_000
+
+/**
+ * A journal that survives the process, the power cut included: each entry is synced to the disk before `put` resolves. A
+ * last line that was being written when the process died is dropped; any other damage is an error, because a payment may
+ * be forgotten behind it. One process at a time; the file is readable by its owner only.
+ *
+ * @param path - The file; made when it is not there. Its directory must exist.
+ * @throws {@link JournalError} (`ERR_JOURNAL`), from `load` and `put`.
+ */
+export function fileJournal(path: string): Journal {
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
+    const turn = last.then(task).catch((error: unknown) => {
+      if (error instanceof JournalError) throw error
+      throw new JournalError(`The payment journal ${path} cannot be used.`, { cause: error })
+    })
+    last = turn.catch(() => {})
+    return turn
+  }
+  return {
+    load: () =>
+      inTurn(async () => {
+        const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+          if (error.code === 'ENOENT') return ''
+          throw error
+        })
+        const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+        const lines = whole.split('\n').slice(0, -1)
+        const entries = foldEntries(lines.map(parseLine), Date.now())
+        // What is appended must not be glued to a torn line, so the file is rewritten without it.
+        if (whole !== text || lines.length >= Math.max(FOLD_FROM, 2 * entries.length)) await replace(path, entries)
+        return entries
+      }),
+    put: (entry) => inTurn(() => writeSynced(path, 'a', `${JSON.stringify(entry)}\n`)),
+  }
+}
+
+function parseLine(line: string, index: number): JournalEntry {
+  try {
+    const entry: unknown = JSON.parse(line)
+    if (typeof entry === 'object' && entry !== null && 'hash' in entry && 'amount' in entry)
+      return entry as JournalEntry
+  } catch {
+    // Said below.
+  }
+  throw new JournalError(`Line ${index + 1} of the payment journal is damaged: repair it, or payments are forgotten.`)
+}
+
+/** Renaming is one step: after a crash there is the old file or the new one. */
+async function replace(path: string, entries: readonly JournalEntry[]): Promise<void> {
+  await writeSynced(`${path}.new`, 'w', entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
+  await rename(`${path}.new`, path)
+  await syncDirectory(path)
+}
+
+async function writeSynced(path: string, flags: 'a' | 'w', text: string): Promise<void> {
+  const file = await open(path, flags, 0o600)
+  try {
+    const { size } = await file.stat()
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } catch (error) {
+      await file.truncate(size) // half a line would spoil the next one
+      throw error
+    }
+    // A new file is only there once its directory knows it.
+    if (size === 0) await syncDirectory(path)
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(dirname(path), 'r')
+  await directory.sync().finally(() => directory.close())
+}

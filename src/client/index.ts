@@ -1,0 +1,9 @@
+/** Pays for requests: a fetch that sees a 402, pays it within a budget, and asks again. */
+
+export { fileJournal } from '#client/file-journal'
+export type { BudgetOptions } from './budget.ts'
+export type { PayerEvent } from './events.ts'
+export { type Journal, type JournalEntry, memoryJournal, type PaymentState } from './journal.ts'
+export { createPayer, type Payer, type PayerNode, type PayerOptions } from './payer.ts'
+export type { Balance, Received } from './wallet.ts'
+export type { WorkFunction, WorkOption } from './work.ts'

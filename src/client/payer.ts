@@ -1,0 +1,212 @@
+/** The client half, put together: account, budget, journal, rules for offers, and the fetch that pays. */
+import { fileJournal } from '#client/file-journal'
+import { ConfigError, type PaymentProof } from '../errors.ts'
+import {
+  derivePrivateKey,
+  type NanoAddress,
+  nanoAddress,
+  type PrivateKey,
+  privateKey as parsePrivateKey,
+  WORK_THRESHOLDS,
+} from '../nano/index.ts'
+import { createFeed, createLedger, createRpc, type Endpoint, type NanoNode, type Network } from '../rpc/index.ts'
+import { type BudgetOptions, createBudget } from './budget.ts'
+import type { PayerEvent } from './events.ts'
+import { createPayingFetch } from './fetch.ts'
+import { type Journal, memoryJournal } from './journal.ts'
+import { chooseOffer, TAG_MODULUS } from './offers.ts'
+import { createPayments } from './payments.ts'
+import { type Balance, createWallet, type Received } from './wallet.ts'
+import { createWorkSource, type WorkOption } from './work.ts'
+
+/** A node: its URL, its URL with headers or a key, or an object of the interface. */
+export type PayerNode = string | Endpoint | NanoNode
+
+export interface PayerOptions {
+  /** 64 hex digits. Either this or `privateKey`. */
+  readonly seed?: string
+  /** Which account of the seed. Default 0. */
+  readonly accountIndex?: number
+  /** 64 hex digits. Either this or `seed`. */
+  readonly privateKey?: string
+  /** One or more Nano nodes, the preferred one first. They are believed about what is confirmed, and little else. */
+  readonly rpc: PayerNode | readonly (string | Endpoint)[]
+  /** A node's websocket, which ends the wait for a confirmation early. */
+  readonly ws?: string
+  /** Default `nano:mainnet`. */
+  readonly network?: Network
+  /** What may be spent. Required. */
+  readonly budget: BudgetOptions
+  /** Where payments are remembered: the path of a file, or an object of the interface. Default: in memory, until the process ends. */
+  readonly journal?: Journal | string
+  /** Where proof of work comes from. Default `'node'`. */
+  readonly work?: WorkOption
+  /** An account to name as representative in every block. Default: the one that the account has; a new account names itself. */
+  readonly representative?: string
+  /** Pay an origin only at one account: the first one it was paid at, or the one listed here by its origin. Default: any. */
+  readonly pinPayTo?: 'first-use' | Readonly<Record<string, string>>
+  /** The largest tag amount that is paid on top of a price, in raw. Never above the price itself. Default 10^20 - 1 (10^-10 XNO). */
+  readonly maxTagRaw?: bigint
+  /** How long a payment waits for its confirmation before it is shown all the same. Default 15,000. */
+  readonly confirmTimeoutMs?: number
+  /** How long a proof is shown again while the server asks for it or does not answer. Default 60,000. */
+  readonly retryForMs?: number
+  /** What requests are made with. Default: the platform's `fetch`. */
+  readonly fetch?: (request: Request) => Promise<Response>
+  /** Told of each step. What it throws is ignored. */
+  readonly onEvent?: (event: PayerEvent) => void
+}
+
+/** Pays for requests out of one account. */
+export interface Payer {
+  /** The account: send XNO here. */
+  readonly address: NanoAddress
+  /**
+   * Like the platform's `fetch`, but a 402 that is within the budget is paid, and the resource is what comes back.
+   *
+   * The cheapest offer that can be paid is; a redirect to another origin is never paid, and never sees a proof. The body is
+   * held in memory, 16 MiB at most. An abort ends the call; once a payment is signed, with `RefusedAfterPaymentError`, and
+   * the payment is kept. When the same request (method, URL, body) is made again, an unfinished payment is used before a
+   * new one is made. Calls side by side are separate: each pays for itself, and an unfinished payment is used by one.
+   *
+   * An answer that does not use the payment up (a 500 of the handler, say) comes back as it is, and the payment stays good
+   * for the same request. A redirect that was paid for is followed within its origin, otherwise it comes back as it is.
+   *
+   * @throws `OverBudgetError` (`ERR_OVER_BUDGET`), `NoPayableOfferError` (`ERR_NO_PAYABLE_OFFER`),
+   * `InsufficientFundsError` (`ERR_INSUFFICIENT_FUNDS`), `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`), `WorkError`
+   * (`ERR_WORK`) and `JournalError` (`ERR_JOURNAL`) when nothing was paid; `RefusedAfterPaymentError`
+   * (`ERR_REFUSED_AFTER_PAYMENT`), with the proof in it, when something was; and whatever `fetch` throws before that.
+   */
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>
+  /**
+   * Shows a proof again, such as that of a `RefusedAfterPaymentError`. Never pays.
+   *
+   * @throws `RefusedAfterPaymentError` (`ERR_REFUSED_AFTER_PAYMENT`) when it is refused again.
+   */
+  present(proof: PaymentProof, input: RequestInfo | URL, init?: RequestInit): Promise<Response>
+  /** What the account holds, in raw. Asks the node. */
+  balance(): Promise<Balance>
+  /** Pockets everything that was sent to the account. A payment that needs it does so by itself. */
+  receive(): Promise<readonly Received[]>
+  /** Stops what runs in the background. */
+  close(): void
+}
+
+/**
+ * Makes a payer. Nothing is asked before the first call.
+ *
+ * Use one payer, and one process, for an account and a journal: two would take each other's place on the ledger. Nothing is
+ * paid twice for that, but one of them has to begin again.
+ *
+ * @throws {@link ConfigError} (`ERR_CONFIG`) or `InvalidValueError` (`ERR_INVALID_VALUE`) for an option that is missing or wrong.
+ * @example
+ * createPayer({ seed: '0'.repeat(64), rpc: 'http://127.0.0.1:7076', budget: { perRequest: '0.01', perDay: '1' } }).address.slice(0, 9) // 'nano_3i1a'
+ */
+export function createPayer(options: PayerOptions): Payer {
+  const { network = 'nano:mainnet', confirmTimeoutMs = 15_000, retryForMs = 60_000, onEvent } = options
+  if (!Object.hasOwn(WORK_THRESHOLDS, network)) {
+    throw new ConfigError("Option network is neither 'nano:mainnet' nor 'nano:devnet'.")
+  }
+  const key = readKey(options)
+  const budget = createBudget(options.budget)
+  const journal =
+    typeof options.journal === 'string' ? fileJournal(options.journal) : (options.journal ?? memoryJournal())
+  const representative = options.representative === undefined ? undefined : nanoAddress(options.representative)
+  const { node, closeNode } = readNode(options.rpc, network)
+  const work = createWorkSource(options.work ?? 'node', node, WORK_THRESHOLDS[network])
+  const feed = options.ws === undefined ? undefined : createFeed({ url: options.ws })
+  const ledger = createLedger({ node, nodes: [node], ...(feed && { feed }) })
+  const pins = createPins(options.pinPayTo)
+  let closed = false
+
+  const emit = (event: PayerEvent) => {
+    try {
+      onEvent?.(event)
+    } catch {
+      // A listener's fault must not cost a payment.
+    }
+  }
+  const wallet = createWallet({ key, node, work, representative, emit })
+  const payments = createPayments({ wallet, journal, budget, confirmTimeoutMs, emit, onPayee: pins.add })
+  const maxTag = options.maxTagRaw ?? TAG_MODULUS - 1n
+  const paying = createPayingFetch({
+    fetch: (request) => (options.fetch ?? globalThis.fetch)(request as Request),
+    payments,
+    ledger,
+    confirmTimeoutMs,
+    retryForMs,
+    emit,
+    choose(required, url) {
+      const { origin } = new URL(url)
+      const rules = { network, self: wallet.address, maxTag, pinned: pins.get(origin), nowMs: Date.now() }
+      const offer = chooseOffer(required, url, rules)
+      pins.add(origin, offer.payTo)
+      return offer
+    },
+  })
+
+  /** The account is watched from the first use on: nobody opens a socket for nothing. */
+  const use = () => {
+    if (closed) throw new ConfigError('The payer was closed.')
+    feed?.watch(wallet.address)
+  }
+  return {
+    address: wallet.address,
+    async fetch(input, init) {
+      use()
+      return paying.fetch(input, init)
+    },
+    async present(proof, input, init) {
+      use()
+      return paying.present(proof, input, init)
+    },
+    async balance() {
+      use()
+      return wallet.balance()
+    },
+    async receive() {
+      use()
+      return wallet.receive()
+    },
+    close() {
+      closed = true
+      work.close()
+      ledger.close()
+      feed?.close()
+      closeNode()
+    },
+  }
+}
+
+function readKey({ seed, accountIndex = 0, privateKey }: PayerOptions): PrivateKey {
+  if ((seed === undefined) === (privateKey === undefined)) {
+    throw new ConfigError('Give createPayer either a seed or a privateKey.')
+  }
+  return seed === undefined ? parsePrivateKey(privateKey) : derivePrivateKey(seed, accountIndex)
+}
+
+function readNode(rpc: PayerOptions['rpc'], network: Network): { node: NanoNode; closeNode: () => void } {
+  if (typeof rpc === 'object' && rpc !== null && 'call' in rpc) return { node: rpc, closeNode: () => {} }
+  if (rpc === undefined || rpc === '') throw new ConfigError('Option rpc is missing: the URL of a Nano node.')
+  const endpoints = Array.isArray(rpc) ? (rpc as readonly (string | Endpoint)[]) : [rpc as string | Endpoint]
+  const client = createRpc({ endpoints, network })
+  return { node: client, closeNode: () => client.close() }
+}
+
+/** Which account each origin is paid at. */
+function createPins(option: PayerOptions['pinPayTo']) {
+  const pins = new Map<string, NanoAddress>()
+  if (typeof option === 'object') {
+    for (const [url, account] of Object.entries(option)) {
+      if (!URL.canParse(url))
+        throw new ConfigError('Option pinPayTo lists accounts by origin, such as https://api.example.com.')
+      pins.set(new URL(url).origin, nanoAddress(account))
+    }
+  }
+  return {
+    get: (origin: string) => pins.get(origin),
+    add(origin: string, account: string) {
+      if (option === 'first-use' && !pins.has(origin)) pins.set(origin, nanoAddress(account))
+    },
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * Payments from decision to end, in the order that keeps money safe: counted against the budget before it is signed,
+ * in the journal before it is published, and never made again while what became of it is open.
+ */
+import { NoPayableOfferError, RefusedAfterPaymentError } from '../errors.ts'
+import {
+  type BlockHash,
+  blockToJson,
+  hashBlock,
+  parseBlock,
+  parseRaw,
+  type Raw,
+  type StateBlock,
+} from '../nano/index.ts'
+import type { ResourceInfo } from '../x402/shapes.ts'
+import type { Budget, Release } from './budget.ts'
+import type { PayerEvent } from './events.ts'
+import type { Journal, JournalEntry, PaymentState } from './journal.ts'
+import type { PayableOffer } from './offers.ts'
+import { proofOf } from './proof.ts'
+import type { Wallet } from './wallet.ts'
+
+/** What is to be paid. */
+export interface Order {
+  /** Names the request. */
+  readonly key: string
+  readonly method: string
+  readonly url: string
+  readonly resource: ResourceInfo
+  readonly offer: PayableOffer
+  readonly signal: AbortSignal
+}
+
+/** A payment that one call works on. */
+export interface Payment {
+  readonly hash: BlockHash
+  readonly amount: Raw
+  /** Its last entry. */
+  entry(): OpenEntry
+}
+
+/** An entry that has not come to an end. */
+export type OpenEntry = JournalEntry & { readonly unfinished: NonNullable<JournalEntry['unfinished']> }
+
+export interface Payments {
+  /** Reads the journal, once. */
+  load(): Promise<void>
+  /** An unfinished payment for this request that no other call works on. The caller gives it back. */
+  take(key: string): Payment | undefined
+  /** The same by its block. */
+  takeBlock(hash: string): Payment | undefined
+  giveBack(payment: Payment): void
+  /** Pays. The caller gives the payment back. @throws what is said at `payer.fetch` */
+  pay(order: Order): Promise<Payment>
+  /** Brings a taken payment up to date: `good` to be presented, `void` (its end), or `expired` before it was published. */
+  revive(payment: Payment): Promise<'good' | 'void' | 'expired'>
+  /** Notes how far a payment has come. */
+  mark(payment: Payment, state: PaymentState): Promise<void>
+}
+
+export interface PaymentsOptions {
+  readonly wallet: Wallet
+  readonly journal: Journal
+  readonly budget: Budget
+  readonly confirmTimeoutMs: number
+  readonly emit: (event: PayerEvent) => void
+  /** Told of every payment, past ones first. */
+  readonly onPayee: (origin: string, payTo: string) => void
+}
+
+/** How often a payment is made anew because the block's place was lost to another wallet of the same account. */
+const MAX_BLOCKS = 3
+const FATE_POLL_MS = 250
+
+export function createPayments(options: PaymentsOptions): Payments {
+  const { wallet, journal, budget, confirmTimeoutMs, emit, onPayee } = options
+  const open = new Map<string, { payment: Payment; entry: OpenEntry; release: Release; inHand: boolean }>()
+  let loading: Promise<void> | undefined
+
+  function track(first: OpenEntry, release: Release, inHand: boolean): Payment {
+    const tracked = { entry: first, release, inHand }
+    const payment = { hash: first.hash as BlockHash, amount: parseRaw(first.amount), entry: () => tracked.entry }
+    open.set(first.hash, Object.assign(tracked, { payment }))
+    return payment
+  }
+
+  async function load() {
+    for (const entry of await journal.load()) {
+      onPayee(entry.origin, entry.payTo)
+      if (entry.state === 'void') continue
+      const release = budget.count(new URL(entry.origin).host, parseRaw(entry.amount), entry.atMs)
+      if (isOpen(entry)) track(entry, release, false)
+    }
+  }
+
+  async function mark(payment: Payment, state: PaymentState) {
+    const tracked = open.get(payment.hash)
+    if (tracked === undefined || tracked.entry.state === state) return
+    const { unfinished, ...rest } = tracked.entry
+    const isEnd = state === 'delivered' || state === 'refused' || state === 'void'
+    if (isEnd) open.delete(payment.hash)
+    else tracked.entry = { ...tracked.entry, state }
+    if (state === 'void') {
+      tracked.release()
+      emit({ type: 'void', hash: payment.hash })
+    }
+    // It says `signed` already, which is enough to never pay twice; what was paid for is not held back for a full disk.
+    await journal.put(isEnd ? { ...rest, state } : tracked.entry).catch(() => {})
+  }
+
+  const taken = (tracked: { payment: Payment; inHand: boolean } | undefined) => {
+    if (tracked === undefined || tracked.inHand) return undefined
+    tracked.inHand = true
+    return tracked.payment
+  }
+
+  /** Signs and publishes one block. Undefined: another block took its place, and nothing was paid. */
+  async function payOnce({ key, method, url, resource, offer, signal }: Order): Promise<Payment | undefined> {
+    const { origin, host } = new URL(url)
+    const release = budget.reserve(host, offer.amount)
+    emit({ type: 'paying', amount: offer.amount, payTo: offer.payTo })
+    let payment: Payment | undefined
+    const onSigned = async (block: StateBlock) => {
+      const { sessionId, expiresAtMs } = offer
+      const hash = hashBlock(block)
+      const payload = { proof: hash, sessionId }
+      const entry: OpenEntry = {
+        hash,
+        state: 'signed',
+        atMs: Date.now(),
+        key,
+        origin,
+        payTo: offer.payTo,
+        amount: offer.amount.toString(),
+        unfinished: { method, url, block: blockToJson(block), resource, offer: offer.offer, payload, expiresAtMs },
+      }
+      await journal.put(entry)
+      payment = track(entry, release, true)
+    }
+    const beforeSigning = () => {
+      if (offer.expiresAtMs <= Date.now()) throw new NoPayableOfferError('The offer expired before it could be paid.')
+    }
+    const order = { to: offer.payTo, amount: offer.amount, signal, beforeSigning, onSigned }
+    const sent = await wallet.send(order).catch((error: unknown) => {
+      release() // not published, and never will be: nobody has the block
+      throw error
+    })
+    if (payment === undefined) throw new Error('unreachable: a block was sent that was not signed')
+    if (sent.failure === undefined || (await decide(payment, sent.failure)) === 'good') {
+      await mark(payment, 'published')
+      emit({ type: 'published', hash: sent.hash })
+      return payment
+    }
+    await mark(payment, 'void')
+    return undefined
+  }
+
+  /** After a failed publication: waits until it is known whether the ledger has the block or never will. */
+  async function decide(payment: Payment, failure: unknown): Promise<'good' | 'void'> {
+    const deadlineMs = performance.now() + confirmTimeoutMs
+    try {
+      for (;;) {
+        const fate = await wallet.recover(blockOf(payment), { mayPublish: false })
+        if (fate === 'published' || fate === 'confirmed') return 'good'
+        if (fate === 'void') return 'void'
+        if (fate === 'absent' || performance.now() > deadlineMs) throw unpublished(payment, failure)
+        await new Promise((resolve) => setTimeout(resolve, FATE_POLL_MS))
+      }
+    } catch (error) {
+      giveBack(payment)
+      throw error instanceof RefusedAfterPaymentError ? error : unpublished(payment, failure)
+    }
+  }
+
+  const giveBack = (payment: Payment) => {
+    const tracked = open.get(payment.hash)
+    if (tracked) tracked.inHand = false
+  }
+
+  return {
+    load() {
+      loading ??= load().catch((error: unknown) => {
+        loading = undefined
+        throw error
+      })
+      return loading
+    },
+    take: (key) => taken([...open.values()].find(({ entry, inHand }) => entry.key === key && !inHand)),
+    takeBlock: (hash) => taken(open.get(hash)),
+    giveBack,
+    mark,
+
+    async pay(order) {
+      for (let blocks = 1; ; blocks++) {
+        const payment = await payOnce(order)
+        if (payment !== undefined) return payment
+        if (blocks >= MAX_BLOCKS) throw new NoPayableOfferError('Another wallet keeps using the account: try again.')
+      }
+    },
+
+    async revive(payment) {
+      const { state, unfinished } = payment.entry()
+      if (state === 'confirmed') return 'good'
+      const mayPublish = Date.now() < unfinished.expiresAtMs
+      const fate = await wallet.recover(blockOf(payment), { mayPublish }).catch((error: unknown): 'undecided' => {
+        if (state === 'published') return 'undecided' // the server can say as well what became of it
+        throw error
+      })
+      if (fate === 'absent') return 'expired'
+      if (fate === 'undecided') {
+        if (state === 'published') return 'good'
+        throw unpublished(payment, undefined)
+      }
+      await mark(payment, fate)
+      return fate === 'void' ? 'void' : 'good'
+    },
+  }
+}
+
+const isOpen = (entry: JournalEntry): entry is OpenEntry => entry.unfinished !== undefined
+
+function blockOf(payment: Payment): StateBlock {
+  const block = parseBlock(payment.entry().unfinished.block)
+  if (block.type !== 'state') throw new Error('unreachable: we sign state blocks only')
+  return block
+}
+
+const unpublished = (payment: Payment, cause: unknown) =>
+  new RefusedAfterPaymentError(
+    'A payment was signed, and it is not known whether the network has it. Make the same request again: it uses the same payment.',
+    { proof: proofOf(payment.entry()), refusal: 'unpublished', retryable: true },
+    { cause },
+  )

@@ -1,0 +1,98 @@
+/** Shows a proof to the server, as often as the server asks for it again, and no longer than it was said. */
+import type { PaymentProof } from '../errors.ts'
+import { unlessAborted } from '../rpc/wait.ts'
+import { decodePaymentRequired, decodeSettlementResponse, PAYMENT_REQUIRED, PAYMENT_RESPONSE } from '../x402/headers.ts'
+import type { SettlementResponse } from '../x402/shapes.ts'
+import type { RepeatableRequest } from './request.ts'
+
+/** What came of it. `again`: the proof is still good, but there is no answer. */
+export type Presented =
+  /** Served, and the proof with it used up. */
+  | { readonly kind: 'served'; readonly response: Response; readonly settlement: SettlementResponse | undefined }
+  /** An answer of the resource that does not use the proof up: an error, or a redirect from before the paywall. */
+  | { readonly kind: 'unserved'; readonly response: Response }
+  | { readonly kind: 'refused'; readonly refusal: string }
+  | { readonly kind: 'again'; readonly refusal: string; readonly cause?: unknown }
+
+export interface PresentOptions {
+  readonly fetch: typeof fetch
+  readonly url: string
+  readonly retryForMs: number
+  readonly onAttempt: (attempt: number) => void
+}
+
+/** With Retry-After, these say that the same proof is worth presenting again. */
+const RETRIED = new Set([409, 429, 503, 504])
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 5_000
+
+/** Never rejects: a lost answer is presented again too, because one proof gives one answer and costs nothing more. */
+export async function present(
+  request: RepeatableRequest,
+  proof: PaymentProof,
+  options: PresentOptions,
+): Promise<Presented> {
+  const deadlineMs = performance.now() + options.retryForMs
+  let pauseMs = FIRST_PAUSE_MS
+  for (let attempt = 1; ; attempt++) {
+    if (request.signal.aborted) return aborted(request)
+    options.onAttempt(attempt)
+    const outcome = await options.fetch(request.paid(options.url, proof.header)).then(readAnswer, lost)
+    if (outcome.kind !== 'again') return outcome
+    if (request.signal.aborted) return aborted(request)
+    const waitMs = outcome.retryAfterMs ?? pauseMs
+    if (performance.now() + waitMs > deadlineMs) return outcome
+    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+    await pause(waitMs, request.signal)
+  }
+}
+
+const aborted = ({ signal }: RepeatableRequest): Presented => ({
+  kind: 'again',
+  refusal: 'aborted',
+  cause: signal.reason,
+})
+
+type Outcome = Exclude<Presented, { kind: 'again' }> | (Presented & { kind: 'again'; retryAfterMs?: number })
+
+const lost = (cause: unknown): Outcome => ({ kind: 'again', refusal: 'no_answer', cause })
+
+async function readAnswer(response: Response): Promise<Outcome> {
+  const { status, headers } = response
+  const settlementHeader = headers.get(PAYMENT_RESPONSE)
+  const settlement = settlementHeader === null ? undefined : decodeSettlementResponse(settlementHeader)
+  const retryAfterMs = readRetryAfter(headers.get('retry-after'))
+  const refusal = refusalIn(headers, settlement)
+  if (RETRIED.has(status) && retryAfterMs !== undefined) {
+    await discard(response)
+    return { kind: 'again', refusal: refusal ?? `http_${status}`, retryAfterMs }
+  }
+  if (status === 402 || (status === 400 && refusal !== undefined)) {
+    await discard(response)
+    return { kind: 'refused', refusal: refusal ?? 'payment_required' }
+  }
+  const isServed = response.ok || (status >= 300 && status < 400 && settlement?.success === true)
+  return isServed ? { kind: 'served', response, settlement } : { kind: 'unserved', response }
+}
+
+/** The server's code. It goes into error messages, so only what looks like a code is one. */
+function refusalIn(headers: Headers, settlement: SettlementResponse | undefined): string | undefined {
+  const required = headers.get(PAYMENT_REQUIRED)
+  const code = settlement?.errorReason ?? (required === null ? undefined : decodePaymentRequired(required)?.error)
+  return code !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(code) ? code : undefined
+}
+
+/** Retry-After in ms: seconds, or a date. Undefined when there is none that makes sense. */
+function readRetryAfter(text: string | null): number | undefined {
+  if (text === null) return undefined
+  if (/^[0-9]{1,9}$/.test(text)) return Math.max(Number(text) * 1_000, FIRST_PAUSE_MS)
+  const atMs = Date.parse(text)
+  return Number.isNaN(atMs) ? undefined : Math.max(atMs - Date.now(), FIRST_PAUSE_MS)
+}
+
+/** Frees the connection of an answer that nobody reads. */
+export const discard = (response: Response): Promise<void> =>
+  response.body?.cancel().catch(() => {}) ?? Promise.resolve()
+
+const pause = (ms: number, signal: AbortSignal) =>
+  unlessAborted(new Promise<void>((resolve) => setTimeout(resolve, ms)), signal).catch(() => {})

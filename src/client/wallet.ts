@@ -1,0 +1,227 @@
+/**
+ * One account, and the one queue in which its blocks are made: each on top of the one before, so that two payments at once
+ * never take the same place. What a node says about the account is not believed: a balance counts when it stands in the
+ * block that the frontier is the hash of, because a balance stated too low would make us send the difference.
+ */
+import { ConfigError, InsufficientFundsError, NodeUnavailableError } from '../errors.ts'
+import {
+  addressToPublicKey,
+  type BlockHash,
+  derivePublicKey,
+  formatXno,
+  hashBlock,
+  type NanoAddress,
+  type PrivateKey,
+  publicKeyToAddress,
+  type Raw,
+  raw,
+  type StateBlock,
+  signBlock,
+  type Work,
+  workRoot,
+  ZERO_HASH,
+} from '../nano/index.ts'
+import { accountInfo, blocksInfo, type NanoNode, publish, type Receivable, receivable } from '../rpc/index.ts'
+import { unlessAborted } from '../rpc/wait.ts'
+import type { PayerEvent } from './events.ts'
+import { type Fate, fateOf } from './fate.ts'
+import type { WorkSource } from './work.ts'
+
+export interface WalletOptions {
+  readonly key: PrivateKey
+  readonly node: NanoNode
+  readonly work: WorkSource
+  /** Named in every block. Undefined: the account keeps the one it has, and a new account names itself. */
+  readonly representative: NanoAddress | undefined
+  readonly emit: (event: PayerEvent) => void
+}
+
+export interface SendOrder {
+  readonly to: NanoAddress
+  readonly amount: Raw
+  /** Gives up, but only until the block is signed. */
+  readonly signal: AbortSignal
+  /** The last moment to say no, by throwing. */
+  readonly beforeSigning: () => void
+  /** Called with the signed block before anybody else sees it; it is published once this resolves. */
+  readonly onSigned: (block: StateBlock) => Promise<void>
+}
+
+/** A signed send, and why it is not known to be in the ledger, if it is not. */
+export interface Sent {
+  readonly block: StateBlock
+  readonly hash: BlockHash
+  readonly failure: unknown
+}
+
+/** A receivable that was pocketed: the hash of our receiving block, and its amount in raw. */
+export interface Received {
+  readonly hash: BlockHash
+  readonly amount: Raw
+}
+
+export interface Wallet {
+  readonly address: NanoAddress
+  /** Signs and publishes one send. Rejects only while nothing is signed, or when `onSigned` does. */
+  send(order: SendOrder): Promise<Sent>
+  /** What became of a block of ours; publishes it again where the ledger lacks it, has its place free, and `mayPublish`. */
+  recover(block: StateBlock, options: { readonly mayPublish: boolean }): Promise<Fate>
+  balance(): Promise<Balance>
+  /** Pockets everything that is receivable. */
+  receive(): Promise<readonly Received[]>
+}
+
+/** Amounts in raw. */
+export interface Balance {
+  /** What the account holds, with blocks that are not confirmed yet. */
+  readonly balance: Raw
+  /** What it holds for good. */
+  readonly confirmed: Raw
+  /** What was sent to it and waits to be received. */
+  readonly receivable: Raw
+}
+
+/** Where the account's chain ends. */
+interface Head {
+  readonly frontier: BlockHash
+  readonly balance: bigint
+  readonly representative: NanoAddress
+}
+
+const RECEIVABLE_COUNT = 100
+
+export function createWallet({ key, node, work, representative, emit }: WalletOptions): Wallet {
+  const address = publicKeyToAddress(derivePublicKey(key))
+  /** Undefined: the ledger has to be asked. */
+  let head: Head | undefined
+  let last: Promise<unknown> = Promise.resolve()
+
+  const inTurn = <T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+    const before = last
+    const turn = unlessAborted(before, signal).then(task)
+    last = Promise.allSettled([before, turn]).then(() => {})
+    return turn
+  }
+
+  async function readHead(signal?: AbortSignal): Promise<Head> {
+    const info = await accountInfo(node, address, signal)
+    if (info === undefined) return { frontier: ZERO_HASH, balance: 0n, representative: representative ?? address }
+    const block = (await blocksInfo(node, [info.frontier], signal)).get(info.frontier)?.block
+    if (block === undefined)
+      throw new NodeUnavailableError('The Nano node does not show the last block of the account.')
+    if (block.balance === undefined) {
+      throw new ConfigError(
+        'The last block of the account is from before 2018 and proves no balance: pay from another one.',
+      )
+    }
+    if (block.type === 'state' && block.account !== address) {
+      throw new NodeUnavailableError('The Nano node shows a block of another account.')
+    }
+    const named = block.type === 'state' ? block.representative : info.representative
+    return { frontier: info.frontier, balance: block.balance, representative: representative ?? named }
+  }
+
+  async function nextBlock(at: Head, balance: bigint, link: string, nonce: Work): Promise<StateBlock> {
+    const { frontier: previous, representative } = at
+    return signBlock({ account: address, previous, representative, balance: raw(balance), link }, key, nonce)
+  }
+
+  async function publishNext(block: StateBlock, subtype: 'send' | 'receive' | 'open'): Promise<Head> {
+    head = undefined
+    const frontier = await publish(node, block, subtype)
+    head = { frontier, balance: block.balance, representative: block.representative }
+    work.prepare(frontier)
+    return head
+  }
+
+  async function pocket(at: Head, one: Receivable, signal?: AbortSignal): Promise<Head> {
+    const root = workRoot({ account: address, previous: at.frontier })
+    const nonce = await work.get(root, 'receive', signal)
+    const block = await nextBlock(at, at.balance + one.amount, one.hash, nonce)
+    const after = await publishNext(block, at.frontier === ZERO_HASH ? 'open' : 'receive')
+    emit({ type: 'received', hash: after.frontier, amount: one.amount })
+    return after
+  }
+
+  /** Pockets the largest receivables until the amount is there. */
+  async function raise(at: Head, amount: Raw, signal: AbortSignal): Promise<Head> {
+    const waiting = await receivable(node, address, { count: RECEIVABLE_COUNT }, signal)
+    const sum = waiting.reduce((total, one) => total + one.amount, 0n)
+    if (at.balance + sum < amount) throw insufficient(at, amount, sum)
+    let raised = at
+    for (const one of waiting.toSorted((a, b) => (a.amount < b.amount ? 1 : -1))) {
+      if (raised.balance >= amount) break
+      raised = await pocket(raised, one, signal)
+    }
+    return raised
+  }
+
+  const insufficient = (at: Head, needed: Raw, waiting: bigint) =>
+    new InsufficientFundsError(
+      `${address} ${at.frontier === ZERO_HASH ? 'is not opened' : `holds ${formatXno(raw(at.balance))} XNO`}` +
+        `${waiting > 0n ? ` (and ${formatXno(raw(waiting))} XNO to receive)` : ''}, ` +
+        `but ${formatXno(needed)} XNO is to be paid: send XNO to it.`,
+      { address, needed, balance: at.balance, receivable: waiting },
+    )
+
+  return {
+    address,
+    send: ({ to, amount, signal, beforeSigning, onSigned }) =>
+      inTurn(async () => {
+        let at = head ?? (await readHead(signal))
+        if (at.balance < amount) at = await raise(at, amount, signal)
+        const startMs = performance.now()
+        emit({ type: 'work', state: 'started', ms: 0 })
+        const nonce = await work.get(at.frontier, 'send', signal)
+        emit({ type: 'work', state: 'done', ms: Math.round(performance.now() - startMs) })
+        signal.throwIfAborted()
+        beforeSigning()
+        const block = await nextBlock(at, at.balance - amount, addressToPublicKey(to), nonce)
+        head = undefined
+        await onSigned(block)
+        const failure = await publishNext(block, 'send').then(
+          () => undefined,
+          (error: unknown) => error,
+        )
+        return { block, hash: hashBlock(block), failure }
+      }, signal),
+
+    recover: (block, { mayPublish }) =>
+      inTurn(async () => {
+        const fate = await fateOf(node, block)
+        if (fate !== 'absent' || !mayPublish) return fate
+        head = undefined
+        await publish(node, block, 'send')
+        return 'published'
+      }),
+
+    async balance() {
+      const [info, waiting] = await Promise.all([
+        accountInfo(node, address),
+        receivable(node, address, { count: RECEIVABLE_COUNT }),
+      ])
+      return {
+        balance: info?.balance ?? raw(0n),
+        confirmed: info?.confirmedBalance ?? raw(0n),
+        receivable: raw(waiting.reduce((total, one) => total + one.amount, 0n)),
+      }
+    },
+
+    receive: () =>
+      inTurn(async () => {
+        const received: Received[] = []
+        const seen = new Set<BlockHash>()
+        for (;;) {
+          const waiting = (await receivable(node, address, { count: RECEIVABLE_COUNT })).filter(
+            ({ hash }) => !seen.has(hash),
+          )
+          if (waiting.length === 0) return received
+          for (const one of waiting) {
+            seen.add(one.hash)
+            const after = await pocket(head ?? (await readHead()), one)
+            received.push({ hash: after.frontier, amount: one.amount })
+          }
+        }
+      }),
+  }
+}
