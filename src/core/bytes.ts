@@ -1,0 +1,49 @@
+/** Fields that cannot run into each other: each with its length in front. What every MAC here is over. */
+
+const encoder = new TextEncoder()
+/** A field that is not there differs from an empty one. */
+export type Field = string | Uint8Array | undefined
+const ABSENT = 0xffffffff
+
+/** Length (big-endian uint32) and bytes of each field, one after the other. */
+export function encodeFields(fields: readonly Field[]): Uint8Array {
+  const parts = fields.map((field) => (typeof field === 'string' ? encoder.encode(field) : field))
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + 4 + (part?.length ?? 0), 0))
+  const view = new DataView(bytes.buffer)
+  let at = 0
+  for (const part of parts) {
+    view.setUint32(at, part?.length ?? ABSENT)
+    if (part) bytes.set(part, at + 4)
+    at += 4 + (part?.length ?? 0)
+  }
+  return bytes
+}
+
+/** Whether two byte strings are equal, in a time that depends on their length alone. */
+export function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= (a[i] ?? 0) ^ (b[i] ?? 0)
+  return difference === 0
+}
+
+const POOL_SIZE = 4096
+let pool = new Uint8Array(0)
+let used = 0
+
+/** Random bytes, drawn from the system a few thousand at a time. Each is given out once. */
+export function randomBytes(length: number): Uint8Array {
+  if (used + length > pool.length) {
+    pool = crypto.getRandomValues(new Uint8Array(POOL_SIZE))
+    used = 0
+  }
+  used += length
+  return pool.slice(used - length, used)
+}
+
+/** Random bytes as lower-case hex, two digits each. */
+export function randomHex(length: number): string {
+  let hex = ''
+  for (const byte of randomBytes(length)) hex += byte.toString(16).padStart(2, '0')
+  return hex
+}

@@ -1,0 +1,71 @@
+/** The claims of one guard run: taken all or none, kept alive, and made final or given back by their owner alone. */
+import { LeaseLostError } from '../errors.ts'
+import { randomHex } from './bytes.ts'
+import type { ClaimId, ClaimResult, Owner, Store } from './store.ts'
+
+export interface ClaimTerms {
+  readonly leaseMs: number
+  readonly attempts: number
+  readonly keepUntilMs: number
+}
+
+/** Claims that this process holds. */
+export interface HeldClaims {
+  /** Starts the leases anew. False: somebody else took one. */
+  renew(): Promise<boolean>
+  /** Makes them final. Asks a store that fails again until the lease is over. @throws `StoreError`, `LeaseLostError` */
+  commit(): Promise<void>
+  /** Gives them back, last one first. A store that fails is no matter: the lease ends by itself. */
+  release(): Promise<void>
+}
+
+const COMMIT_RETRY_MS = 50
+
+/** Takes every id, or none: what was taken is given back in reverse when a later one cannot be had. */
+export async function claimAll(
+  store: Store,
+  ids: readonly ClaimId[],
+  terms: ClaimTerms,
+): Promise<HeldClaims | Exclude<ClaimResult, 'claimed'>> {
+  const owner = randomHex(16)
+  for (const [taken, id] of ids.entries()) {
+    const result = await store.claim(id, owner, terms)
+    if (result === 'claimed') continue
+    await giveBack(store, ids.slice(0, taken), owner)
+    return result
+  }
+  return holdClaims(store, ids, owner, terms)
+}
+
+function holdClaims(store: Store, ids: readonly ClaimId[], owner: Owner, terms: ClaimTerms): HeldClaims {
+  let leaseEndMs = Date.now() + terms.leaseMs
+  const allOwned = (answers: readonly boolean[]) => answers.every((owned) => owned)
+  const commitOnce = async () => {
+    const answers = await Promise.all(ids.map((id) => store.commit(id, owner, terms.keepUntilMs)))
+    if (!allOwned(answers)) throw new LeaseLostError('The claim on this payment was lost before it became final.')
+  }
+  return {
+    async renew() {
+      const answers = await Promise.all(ids.map((id) => store.renew(id, owner, terms.leaseMs)))
+      leaseEndMs = Date.now() + terms.leaseMs
+      return allOwned(answers)
+    },
+    async commit() {
+      for (;;) {
+        try {
+          return await commitOnce()
+        } catch (error) {
+          if (error instanceof LeaseLostError || Date.now() + COMMIT_RETRY_MS >= leaseEndMs) throw error
+        }
+        await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS))
+      }
+    },
+    release: () => giveBack(store, ids, owner),
+  }
+}
+
+async function giveBack(store: Store, ids: readonly ClaimId[], owner: Owner): Promise<void> {
+  for (const id of ids.toReversed()) {
+    await store.release(id, owner).catch(() => {}) // it frees itself when the lease ends
+  }
+}

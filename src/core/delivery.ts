@@ -1,0 +1,137 @@
+/**
+ * From the paid request to its answer. The payment becomes final when an answer below 400 starts, before its first byte
+ * leaves; in every other case the proof is good again as soon as the handler has ended.
+ */
+import { type Header, paidHeaders, type Refused, refusalAnswer } from './answer.ts'
+import type { HeldClaims } from './claims.ts'
+import type { Settled } from './mechanism.ts'
+import type { HeaderReader } from './request.ts'
+
+/** Who paid what for this request. */
+export interface Payment {
+  /** The account that paid. */
+  readonly payer: string
+  /** What it sent, tag included, in raw. */
+  readonly amount: bigint
+  /** The block's hash. */
+  readonly transaction: string
+  readonly network: string
+  readonly scheme: string
+}
+
+/** A request that paid. Serve it through `deliver`, or through `begin` where answers are written rather than returned. */
+export interface Paid {
+  readonly kind: 'paid'
+  readonly payment: Payment
+  /** Runs the handler, and gives its answer, marked and final; or an answer of ours when it came too late. */
+  deliver(handler: () => Response | Promise<Response>): Promise<Response>
+  /**
+   * The handler starts to answer with this status. The headers are to be set on it, and nothing may leave before `ready`,
+   * which gives an answer of ours to send instead when the payment could not be made final.
+   */
+  begin(
+    status: number,
+    existing: HeaderReader,
+  ): { readonly headers: readonly Header[]; readonly ready: Promise<Refused | undefined> }
+  /** The handler has ended without an answer. */
+  abandon(): Promise<void>
+  /** Resolves, once, when the handler took longer than it may: what to answer in its place. */
+  readonly expired: Promise<Refused>
+}
+
+export interface DeliveryLimits {
+  readonly leaseMs: number
+  readonly handlerTimeoutMs: number
+}
+
+export function createDelivery(
+  payment: Payment,
+  settled: Settled,
+  claims: HeldClaims,
+  limits: DeliveryLimits,
+  signal: AbortSignal | undefined,
+): Paid {
+  const giveUpAtMs = Date.now() + limits.handlerTimeoutMs
+  let decided = false
+  let expire: (answer: Refused) => void = () => {}
+  const expired = new Promise<Refused>((resolve) => {
+    expire = resolve
+  })
+
+  /** The first decision counts; a handler that goes on after it was given up changes nothing. */
+  const decide = (): boolean => {
+    if (decided) return false
+    decided = true
+    clearTimeout(timer)
+    return true
+  }
+  const release = async () => {
+    if (!decide()) return
+    await claims.release()
+    await settled.release()
+  }
+  const commit = async (): Promise<Refused | undefined> => {
+    if (!decide()) return refusalAnswer('handler_timeout')
+    try {
+      await claims.commit()
+      await settled.commit()
+      return undefined
+    } catch {
+      return refusalAnswer('store_unavailable')
+    }
+  }
+
+  const keepAlive = async () => {
+    if (Date.now() >= giveUpAtMs) {
+      await release()
+      return expire(refusalAnswer('handler_timeout'))
+    }
+    await claims.renew().catch(() => {}) // a lost lease is found out when the claim is to become final
+    if (!decided) timer = nextTick()
+  }
+  const nextTick = () => {
+    const next = setTimeout(keepAlive, Math.max(1, Math.min(limits.leaseMs / 3, giveUpAtMs - Date.now())))
+    unref(next)
+    return next
+  }
+  let timer = nextTick()
+
+  const begin: Paid['begin'] = (status, existing) =>
+    status < 400 && !signal?.aborted
+      ? { headers: paidHeaders(settled.settlement, existing), ready: commit() }
+      : { headers: [], ready: release().then(() => undefined) }
+
+  return {
+    kind: 'paid',
+    payment,
+    begin,
+    expired,
+    abandon: release,
+    async deliver(handler) {
+      const answer = await Promise.race([run(handler), expired]).catch(async (error: unknown) => {
+        await release()
+        throw error
+      })
+      if (!(answer instanceof Response)) return answer.toResponse()
+      const { headers, ready } = begin(answer.status, answer.headers)
+      return (await ready)?.toResponse() ?? marked(answer, headers)
+    },
+  }
+}
+
+const run = async (handler: () => Response | Promise<Response>) => handler()
+
+function marked(response: Response, headers: readonly Header[]): Response {
+  try {
+    for (const [name, value] of headers) response.headers.set(name, value)
+    return response
+  } catch {
+    // A copy, because a response that came from fetch() has headers that cannot be changed.
+    return marked(new Response(response.body, response), headers)
+  }
+}
+
+/** A waiting lease must not keep a process alive. Edge runtimes give timers as numbers. */
+function unref(timer: unknown): void {
+  ;(timer as { unref?: () => void }).unref?.()
+}

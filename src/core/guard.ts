@@ -1,0 +1,150 @@
+/**
+ * The decision whether a request is served. Its order is the security argument: nothing is looked up before its seal is
+ * genuine, claimed before it is verified, settled before it is claimed, or served before it is settled.
+ */
+import { NodeRefusedError, NodeUnavailableError, PriceError, StoreError } from '../errors.ts'
+import { decodePaymentPayload, PAYMENT_SIGNATURE, X_PAYMENT } from '../x402/headers.ts'
+import { type PaymentPayload, type PaymentRequirements, type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
+import { paymentRequiredAnswer, preflightAnswer, type Refused, refusalAnswer, settlementHeader } from './answer.ts'
+import { claimAll } from './claims.ts'
+import { createDelivery, type Paid } from './delivery.ts'
+import type { Mechanism, Proof } from './mechanism.ts'
+import { BODY_TOO_LARGE } from './price.ts'
+import { currentPrice, makeQuote, openQuote, type Pricing, type Quote } from './quote.ts'
+import { answerFor, isRefusal, type RefusalCode, refusal } from './refusal.ts'
+import { isPreflight, type PaywallRequest } from './request.ts'
+import type { Seal } from './seal.ts'
+import type { Store } from './store.ts'
+
+/** Everything that one guarded route needs to decide. */
+export interface Route extends Pricing {
+  readonly mechanisms: readonly Mechanism[]
+  readonly seal: Seal
+  readonly store: Store
+  /** What the 402 says about the resource. */
+  resource(request: PaywallRequest): ResourceInfo
+  /** For how long after its expiry a session's payment is still taken. */
+  readonly claimWindowMs: number
+  /** Handler runs that one payment buys, at most. */
+  readonly attempts: number
+  readonly leaseMs: number
+  readonly handlerTimeoutMs: number
+}
+
+export type Outcome = Refused | Paid
+
+/** Claims outlive the last moment at which their proof is taken by this much, for clocks that differ. */
+const KEEP_LONGER_MS = 3_600_000
+
+/** Decides about one request. Never rejects: trouble of ours is a refusal with a 5xx. */
+export async function guard(request: PaywallRequest, route: Route): Promise<Outcome> {
+  if (isPreflight(request)) return preflightAnswer()
+  try {
+    const payment = readPayment(request)
+    if (payment === undefined) return await refuse('payment_required', request, route)
+    const decision = typeof payment === 'string' ? refusal(payment) : await decide(payment, request, route)
+    return isRefusal(decision) ? await refuse(decision.code, request, route, true) : decision
+  } catch (fault) {
+    return refusalAnswer(codeOf(fault))
+  }
+}
+
+/** The one payment that the request presents, why it is not one, or undefined when it presents none. */
+function readPayment({ headers }: PaywallRequest): PaymentPayload | RefusalCode | undefined {
+  const header = headers.get(PAYMENT_SIGNATURE) ?? undefined
+  if (header === undefined) return undefined
+  if (typeof headers.get(X_PAYMENT) === 'string') return 'invalid_payload' // two proofs: which one counts?
+  return decodePaymentPayload(header)
+}
+
+async function decide(payment: PaymentPayload, request: PaywallRequest, route: Route) {
+  const chosen = chooseMechanism(payment, route)
+  if (typeof chosen === 'string') return refusal(chosen)
+  const { mechanism, proof } = chosen
+  const quote = await openQuote(proof.sessionId, request, route, route.seal)
+  if (typeof quote === 'string') return refusal(quote)
+  if (!isSameOffer(payment.accepted, mechanism.offer(quote))) return refusal('invalid_payment_requirements')
+  if (Date.now() > quote.expiresAtMs + route.claimWindowMs) return refusal('session_expired')
+
+  const verified = await mechanism.verify(proof, quote, request.signal)
+  if (isRefusal(verified)) return verified
+  if (isLate(quote, verified.paidAtMs) && (await currentPrice(request, route)) > quote.resourceAmount) {
+    return refusal('session_expired')
+  }
+  if (quote.issuedAtMs < (await route.store.epochMs())) return refusal('store_reset')
+
+  const claims = await claimAll(route.store, verified.ids, {
+    leaseMs: route.leaseMs,
+    attempts: route.attempts,
+    keepUntilMs: quote.expiresAtMs + route.claimWindowMs + KEEP_LONGER_MS,
+  })
+  if (typeof claims === 'string') return refusal(CLAIM_REFUSALS[claims])
+  const settled = await verified.settle(request.signal).catch(async (fault: unknown) => {
+    await claims.release()
+    throw fault
+  })
+  if (isRefusal(settled)) {
+    await claims.release()
+    return settled
+  }
+  const { payer = '', amount, transaction, network } = settled.settlement
+  const paid = { payer, amount: BigInt(amount ?? quote.amount), transaction, network, scheme: mechanism.scheme }
+  return createDelivery(paid, settled, claims, route, request.signal)
+}
+
+const CLAIM_REFUSALS = {
+  held: 'payment_in_progress',
+  spent: 'payment_already_spent',
+  exhausted: 'attempts_exhausted',
+} as const satisfies Record<string, RefusalCode>
+
+/** The mechanism whose proof this is. Scheme and network are the client's word; they only choose which error it gets. */
+function chooseMechanism(payment: PaymentPayload, route: Route): { mechanism: Mechanism; proof: Proof } | RefusalCode {
+  const { scheme, network } = payment.accepted
+  if (network !== route.network) return 'invalid_network'
+  const candidates = route.mechanisms.filter((mechanism) => mechanism.scheme === scheme)
+  if (candidates.length === 0) return 'invalid_scheme'
+  for (const mechanism of candidates) {
+    const proof = mechanism.read(payment)
+    if (proof) return { mechanism, proof }
+  }
+  return 'invalid_payload'
+}
+
+/** x402 v2: the client echoes the chosen entry verbatim. `extra` is the mechanism's own and is sealed. */
+const isSameOffer = (echoed: PaymentRequirements, ours: PaymentRequirements): boolean =>
+  echoed.amount === ours.amount &&
+  echoed.asset === ours.asset &&
+  echoed.payTo === ours.payTo &&
+  echoed.maxTimeoutSeconds === ours.maxTimeoutSeconds
+
+/** Presented after expiry, and every instant known for the payment is after it. One that nobody knows counts as in time. */
+const isLate = ({ expiresAtMs }: Quote, paidAtMs: number | undefined): boolean =>
+  Date.now() > expiresAtMs && paidAtMs !== undefined && paidAtMs > expiresAtMs
+
+/** A refusal as an answer. With a 402 goes a fresh offer. */
+async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, presented = false): Promise<Refused> {
+  const failure = { success: false, errorReason: code, transaction: '', network: route.network }
+  const more = presented ? [settlementHeader(failure)] : []
+  const { status, message } = answerFor(code)
+  if (status !== 402) return refusalAnswer(code, more)
+  const quote = await makeQuote(request, route, route.seal)
+  const accepts = route.mechanisms.map((mechanism) => mechanism.offer(quote))
+  const required = {
+    x402Version: X402_VERSION,
+    error: code,
+    message,
+    resource: route.resource(request),
+    accepts,
+  } as const
+  return paymentRequiredAnswer(code, required, more)
+}
+
+/** Our trouble is never the payer's bill: a 5xx, and the proof stays good. */
+function codeOf(fault: unknown): RefusalCode {
+  if (fault === BODY_TOO_LARGE) return 'body_too_large'
+  if (fault instanceof StoreError) return 'store_unavailable'
+  if (fault instanceof NodeUnavailableError || fault instanceof NodeRefusedError) return 'node_unavailable'
+  if (fault instanceof PriceError) return 'price_unavailable'
+  return 'unexpected_verify_error'
+}

@@ -1,0 +1,45 @@
+/** One way to be paid. A mechanism knows its network; the guard knows the order in which it may be asked. */
+import type { PaymentPayload, PaymentRequirements, SettlementResponse } from '../x402/shapes.ts'
+import type { Quote } from './quote.ts'
+import type { Refusal } from './refusal.ts'
+import type { ClaimId } from './store.ts'
+
+/** A proof in its one form, read from a payment payload. */
+export interface Proof {
+  /** The sealed id of the session that the proof pays. The guard opens it before anybody else is asked. */
+  readonly sessionId: string
+}
+
+/** One way to offer, verify and settle a payment. */
+export interface Mechanism<P extends Proof = Proof> {
+  /** x402's scheme, such as `exact`. */
+  readonly scheme: string
+  /** The entry for `accepts`. Pure: everything random comes in the quote. */
+  offer(quote: Quote): PaymentRequirements
+  /** The proof in its one form; undefined when it has not the form of this mechanism. Pure. */
+  read(payment: PaymentPayload): P | undefined
+  /**
+   * Is this exactly what the quote asks, and confirmed? Reads only, and may wait. The quote is what we sealed, never what
+   * the client echoed. A fault (a node that is down) is thrown.
+   */
+  verify(proof: P, quote: Quote, signal: AbortSignal | undefined): Promise<Refusal | Verified>
+}
+
+/** Genuine, ours and exact. Nothing has been taken yet. */
+export interface Verified {
+  readonly kind: 'verified'
+  /** What one use of it uses up. */
+  readonly ids: readonly ClaimId[]
+  /** When the payment was made, as far as anybody knows (Unix time in ms). */
+  readonly paidAtMs?: number | undefined
+  /** Takes the payment, where it is not taken already. Asked once, after the claim. */
+  settle(signal: AbortSignal | undefined): Promise<Refusal | Settled>
+}
+
+/** Paid. Exactly one of `commit` and `release` is called, once. */
+export interface Settled {
+  readonly kind: 'settled'
+  readonly settlement: SettlementResponse & { readonly success: true }
+  commit(): Promise<void>
+  release(): Promise<void>
+}

@@ -1,0 +1,60 @@
+/** Every reason not to serve, with its status and its sentence. A refusal is a value; what is thrown is our own trouble. */
+
+/** Why a request is not served. Sent as x402's `error`; stable, like error codes. docs/protocol.md explains each. */
+export type RefusalCode = keyof typeof REFUSALS
+
+export interface Refusal {
+  readonly kind: 'refusal'
+  readonly code: RefusalCode
+}
+
+export const refusal = (code: RefusalCode): Refusal => ({ kind: 'refusal', code })
+
+export const isRefusal = (value: { readonly kind?: unknown }): value is Refusal => value.kind === 'refusal'
+
+interface Answer {
+  readonly status: 400 | 402 | 409 | 413 | 429 | 503 | 504
+  readonly message: string
+  /** Seconds after which the same proof is worth presenting again. */
+  readonly retryAfterSeconds?: number
+}
+
+const answer = (status: Answer['status'], message: string, retryAfterSeconds?: number): Answer =>
+  retryAfterSeconds === undefined ? { status, message } : { status, message, retryAfterSeconds }
+
+export const REFUSALS = {
+  payment_required: answer(402, 'This resource is paid. Pay one of the offers and ask again with the proof.'),
+
+  invalid_payload: answer(400, 'The payment header cannot be read as one x402 version 2 payment.'),
+  invalid_x402_version: answer(400, 'Only x402 version 2 is spoken here.'),
+  invalid_scheme: answer(400, 'No offer here has this scheme.'),
+  invalid_network: answer(400, 'No offer here is on this network.'),
+  invalid_payment_requirements: answer(400, 'The accepted offer is not the one that was made for this session.'),
+  body_too_large: answer(413, 'The price depends on the body, and the body is larger than the price may read.'),
+
+  invalid_session: answer(402, 'This session was not issued here, or for other request data. Pay the new offer.'),
+  resource_mismatch: answer(402, 'This session was issued for another method, URL or price input. Pay the new offer.'),
+  session_expired: answer(402, 'This session has expired and its payment does not cover the price of today.'),
+  amount_mismatch: answer(402, 'The block is not a send of exactly the amount of this session.'),
+  recipient_mismatch: answer(402, 'The block does not pay the account of this session.'),
+  payment_already_spent: answer(402, 'This payment has already bought its answer.'),
+  attempts_exhausted: answer(402, 'This payment has used up its attempts. Ask the operator for a refund.'),
+
+  payment_in_progress: answer(409, 'This payment is being used by another request right now.', 1),
+  too_many_attempts: answer(429, 'Too many unknown blocks were presented for this session.', 30),
+
+  settlement_pending: answer(503, 'The payment is not confirmed yet. Present the same proof again.', 1),
+  node_unavailable: answer(503, 'The payment cannot be checked right now. Present the same proof again.', 2),
+  store_unavailable: answer(503, 'Payments cannot be recorded right now. Present the same proof again.', 2),
+  store_reset: answer(
+    503,
+    'The record of payments was lost after this session began. Ask the operator for a refund.',
+    3600,
+  ),
+  price_unavailable: answer(503, 'The price cannot be determined right now.', 5),
+  unexpected_verify_error: answer(503, 'Something failed here. Present the same proof again.', 5),
+  handler_timeout: answer(504, 'The answer took too long. Present the same proof again.', 1),
+} as const satisfies Record<string, Answer>
+
+/** The table as a lookup with one type for all rows. */
+export const answerFor = (code: RefusalCode): Answer => REFUSALS[code]

@@ -1,0 +1,161 @@
+/**
+ * Holds what a handler writes to a Node response until a promise settles. Headers and status are decided when the answer
+ * starts; the calls `write`, `end` and `flushHeaders` wait and are then replayed in order, so not one byte leaves before.
+ * Nothing else is buffered: `write` says false, as to a slow reader, and `drain` follows. The socket is not corked.
+ */
+
+/** The part of Node's `ServerResponse` that is needed here. */
+export interface WrittenResponse {
+  statusCode: number
+  statusMessage: string
+  readonly headersSent: boolean
+  readonly writableEnded: boolean
+  getHeader(name: string): number | string | readonly string[] | undefined
+  getHeaderNames(): string[]
+  setHeader(name: string, value: number | string | readonly string[]): unknown
+  removeHeader(name: string): void
+  // biome-ignore lint/suspicious/noExplicitAny: Node's own overloads of these are wider than any one type
+  writeHead(...args: any[]): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  write(...args: any[]): boolean
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  end(...args: any[]): unknown
+  flushHeaders(): void
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  destroy(...args: any[]): unknown
+  emit(event: string): boolean
+  once(event: 'close', listener: () => void): unknown
+  readonly destroyed: boolean
+}
+
+/** An answer to send in place of the handler's. */
+export interface Replacement {
+  readonly status: number
+  headers(existing: Iterable<readonly [string, string]>): Iterable<readonly [string, string]>
+  readonly body: string | null
+}
+
+export interface HoldOptions {
+  /** The answer starts: headers to set on it, and what its bytes wait for. A replacement goes out in its place. */
+  begin(status: number): {
+    readonly headers: Iterable<readonly [string, string]>
+    readonly ready: Promise<Replacement | undefined>
+  }
+  /** The handler has ended without an answer. */
+  abandon(): unknown
+  /** The handler was given up: what goes out in its place, if nothing has yet. */
+  readonly expired: Promise<Replacement>
+}
+
+type Call = () => void
+type Written = 'writeHead' | 'write' | 'end' | 'flushHeaders'
+
+/** From now on, nothing that is written to `res` leaves before `begin`'s promise settles. */
+export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: HoldOptions): void {
+  const native = {
+    writeHead: res.writeHead.bind(res),
+    write: res.write.bind(res),
+    end: res.end.bind(res),
+    flushHeaders: res.flushHeaders.bind(res),
+    destroy: res.destroy.bind(res),
+  }
+  let state: 'before' | 'held' | 'through' | 'dropped' = 'before'
+  let ended = false
+  let waitsForDrain = false
+  const calls: Call[] = []
+
+  const open = (next: 'through' | 'dropped') => {
+    state = next
+    for (const name of ['headersSent', 'writableEnded'] as const) Reflect.deleteProperty(res, name)
+  }
+  const replace = (answer: Replacement) => {
+    open('dropped')
+    sendAnswer({ ...nativeView(res), writeHead: native.writeHead, end: native.end }, answer)
+  }
+  const start = () => {
+    const { headers, ready } = begin(res.statusCode)
+    for (const [name, value] of headers) res.setHeader(name, value)
+    state = 'held'
+    // Code that asks whether the answer has begun, or is over, must hear what it would hear without the hold.
+    Object.defineProperty(res, 'headersSent', { configurable: true, get: () => true })
+    Object.defineProperty(res, 'writableEnded', { configurable: true, get: () => ended })
+    void ready.then((replacement) => {
+      if (replacement) return replace(replacement)
+      open('through')
+      for (const call of calls) call()
+      if (waitsForDrain && !ended) res.emit('drain')
+    })
+  }
+  const hold = (name: Written, args: unknown[]): boolean => {
+    if (state === 'before') start()
+    if (state === 'held') calls.push(() => Reflect.apply(native[name], res, args))
+    return state === 'held' || state === 'dropped'
+  }
+
+  res.writeHead = (...args: unknown[]) => {
+    if (state !== 'before') return state === 'through' ? native.writeHead(...args) : res
+    takeHead(res, args)
+    hold('writeHead', [res.statusCode])
+    return res
+  }
+  res.write = (...args: unknown[]) => {
+    if (state === 'through') return native.write(...args)
+    waitsForDrain = true
+    return !hold('write', args)
+  }
+  res.end = (...args: unknown[]) => {
+    if (state === 'through') return native.end(...args)
+    hold('end', args)
+    ended = true
+    return res
+  }
+  res.flushHeaders = () => {
+    if (state === 'through') native.flushHeaders()
+    else hold('flushHeaders', [])
+  }
+  res.destroy = (...args: unknown[]) => {
+    if (state === 'before') abandon() // the handler's own doing: a client that goes away does not call it
+    return native.destroy(...args)
+  }
+  void expired.then((answer) => {
+    if (state === 'before') replace(answer)
+  })
+}
+
+/** Answers a Node response: what earlier code has set goes, except what survives (see `Refused.headers`). */
+export function sendAnswer(
+  res: Pick<WrittenResponse, 'getHeader' | 'getHeaderNames' | 'setHeader' | 'removeHeader' | 'writeHead' | 'end'>,
+  answer: Replacement,
+): void {
+  const existing = res.getHeaderNames().map((name): [string, string] => [name, String(res.getHeader(name))])
+  const headers = [...answer.headers(existing)]
+  for (const [name] of existing) res.removeHeader(name)
+  for (const [name, value] of headers) res.setHeader(name, value)
+  if (answer.body !== null) res.setHeader('Content-Length', new TextEncoder().encode(answer.body).length)
+  res.writeHead(answer.status)
+  res.end(answer.body ?? undefined)
+}
+
+const nativeView = (res: WrittenResponse) => ({
+  getHeader: res.getHeader.bind(res),
+  getHeaderNames: res.getHeaderNames.bind(res),
+  setHeader: res.setHeader.bind(res),
+  removeHeader: res.removeHeader.bind(res),
+})
+
+/** What `writeHead(status, message?, headers?)` says, set on the response, where `begin` can see it. */
+function takeHead(res: WrittenResponse, [status, ...rest]: unknown[]): void {
+  res.statusCode = Number(status)
+  const [message] = rest
+  if (typeof message === 'string') res.statusMessage = message
+  const headers = typeof message === 'string' ? rest[1] : message
+  for (const [name, value] of headerPairs(headers)) res.setHeader(name, value)
+}
+
+/** Node takes headers as an object, as pairs, or as one flat list. */
+function headerPairs(headers: unknown): Iterable<[string, string]> {
+  if (!Array.isArray(headers))
+    return Object.entries((headers ?? {}) as Record<string, string>).filter(([, v]) => v !== undefined)
+  if (Array.isArray(headers[0])) return headers as [string, string][]
+  return headers.flatMap((name, i): [string, string][] => (i % 2 === 0 ? [[name, headers[i + 1]]] : []))
+}

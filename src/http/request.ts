@@ -1,0 +1,78 @@
+/** Node's own request, seen as the guard sees requests. */
+import type { PaywallRequest } from '../core/request.ts'
+import { PriceError } from '../errors.ts'
+
+/** The part of Node's `IncomingMessage` that is needed here; `originalUrl` is Express's, from before any rewrite. */
+export interface ReadRequest {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly originalUrl?: string
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly complete: boolean
+  readonly readableEnded: boolean
+  read(): Uint8Array | null
+  unshift(chunk: Uint8Array): void
+  on(event: 'readable' | 'error' | 'close', listener: () => void): unknown
+  off(event: 'readable' | 'error' | 'close', listener: () => void): unknown
+}
+
+interface ClosingResponse {
+  once(event: 'close', listener: () => void): unknown
+}
+
+/** A header's one text. Node joins a header that came twice, which no proof survives. */
+export const asText = (value: number | string | readonly string[] | undefined): string | undefined =>
+  value === undefined || typeof value === 'string' ? value : String(value)
+
+/** The guard's view of a Node request. Builds no `Request`. */
+export function nodeRequest(req: ReadRequest, res: ClosingResponse): PaywallRequest {
+  const gone = new AbortController()
+  res.once('close', () => gone.abort())
+  return {
+    method: req.method ?? 'GET',
+    url: req.originalUrl ?? req.url ?? '/',
+    headers: { get: (name) => asText(req.headers[name.toLowerCase()]) },
+    signal: gone.signal,
+    readBody: (limit) => peekBody(req, limit),
+  }
+}
+
+/** Reads a body and puts it back, so that the handler finds it unread; undefined when it is longer than `limit` bytes. */
+async function peekBody(req: ReadRequest, limit: number): Promise<Uint8Array | undefined> {
+  if (req.readableEnded) {
+    throw new PriceError('The price reads the body, but something read it before: put the paywall before body parsers.')
+  }
+  if (Number(asText(req.headers['content-length']) ?? 0) > limit) return undefined
+  const chunks: Uint8Array[] = []
+  let length = 0
+  await new Promise<void>((resolve, reject) => {
+    const done = (settle: () => void) => {
+      for (const [event, listener] of listeners) req.off(event, listener)
+      settle()
+    }
+    const take = () => {
+      for (let chunk = req.read(); chunk; chunk = req.read()) {
+        chunks.push(chunk)
+        length += chunk.length
+      }
+      if (length > limit || req.complete) done(resolve)
+    }
+    const fail = () => done(() => reject(new PriceError('The body could not be read to its end.')))
+    const listeners = [
+      ['readable', take],
+      ['error', fail],
+      ['close', fail],
+    ] as const
+    for (const [event, listener] of listeners) req.on(event, listener)
+    take()
+  })
+  const body = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    body.set(chunk, at)
+    at += chunk.length
+  }
+  // Put back at once: in the next tick a stream that was read to its end would say so, and take nothing back.
+  if (length > 0) req.unshift(body)
+  return length > limit ? undefined : body
+}
