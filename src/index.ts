@@ -1,1 +1,26 @@
-export {}
+/** The public door: what adapters and applications use. No logic. */
+export type { Header, Refused } from './core/answer.ts'
+export type { Paid, Payment } from './core/delivery.ts'
+export type { Outcome } from './core/guard.ts'
+export type { Mechanism, Proof, Settled, Verified } from './core/mechanism.ts'
+export type { RequestView } from './core/price.ts'
+export { type Quote, TAG_MODULUS } from './core/quote.ts'
+export { isRefusal, REFUSALS, type Refusal, type RefusalCode, refusal } from './core/refusal.ts'
+export type { HeaderReader, PaywallRequest } from './core/request.ts'
+export type { ClaimId, ClaimLimits, ClaimResult, Owner, Store, Versioned } from './core/store.ts'
+export * from './errors.ts'
+export { type HoldOptions, holdResponse, sendAnswer, type WrittenResponse } from './http/hold.ts'
+export { asText, nodeRequest, type ReadRequest } from './http/request.ts'
+export { isPaywall, routeFor } from './instance.ts'
+export { type SessionProof, sessionMechanism } from './mechanisms/session/session.ts'
+export type { DeploymentOptions, PaywallOptions, Price, RouteOptions, RpcOption } from './options.ts'
+export { checkOptions } from './options.ts'
+export { createPaywall, type Description, type Health, type Paywall, type PaywallRoute } from './paywall.ts'
+export type { NanoNode, NodeAnswer } from './rpc/node.ts'
+export type {
+  PaymentPayload,
+  PaymentRequired,
+  PaymentRequirements,
+  ResourceInfo,
+  SettlementResponse,
+} from './x402/shapes.ts'

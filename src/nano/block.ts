@@ -3,7 +3,7 @@
  * `previous` of a payment. Everything read from outside is checked field by field and hashed here.
  */
 import { InvalidValueError } from '../errors.ts'
-import { addressToPublicKey, type NanoAddress, nanoAddress, publicKeyToAddress } from './account.ts'
+import { addressToBytes, addressToPublicKey, type NanoAddress, nanoAddress, publicKeyToAddress } from './account.ts'
 import { blake2b } from './blake2b.ts'
 import {
   type BlockHash,
@@ -85,9 +85,9 @@ const balanceBytes = (balance: Raw) => hexToBytes(balance.toString(16).padStart(
 export function hashBlock(block: StateBlockContent): BlockHash {
   const preimage = concatBytes(
     PREAMBLE,
-    hexToBytes(addressToPublicKey(block.account)),
+    addressToBytes(block.account),
     hexToBytes(block.previous),
-    hexToBytes(addressToPublicKey(block.representative)),
+    addressToBytes(block.representative),
     balanceBytes(block.balance),
     hexToBytes(block.link),
   )
@@ -156,7 +156,7 @@ function parseState(fields: Fields): StateBlock & { readonly hash: BlockHash } {
   }
 }
 
-const accountBytes = (value: unknown) => hexToBytes(addressToPublicKey(nanoAddress(value)))
+const accountBytes = (value: unknown) => addressToBytes(nanoAddress(value))
 
 function parseLegacy(fields: Fields): LegacyBlock {
   const { type } = fields

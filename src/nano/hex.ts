@@ -44,10 +44,15 @@ export const signature = (value: unknown) => digits(value, 128, 'signature').toU
 /** Checks the form of work or of a difficulty: 16 hex digits. @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`) */
 export const work = (value: unknown) => digits(value, 16, 'work value').toLowerCase() as Work
 
+/** The value of a hex digit, given its character code: 0 is 48, A is 65, a is 97. */
+const hexDigit = (code: number): number => (code < 58 ? code - 48 : (code & 31) + 9)
+
 /** Reads hex of an even length. The caller has checked that it is hex. */
 export function hexToBytes(hex: string): Uint8Array {
   const bytes = new Uint8Array(hex.length / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16)
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = (hexDigit(hex.charCodeAt(2 * i)) << 4) | hexDigit(hex.charCodeAt(2 * i + 1))
+  }
   return bytes
 }
 

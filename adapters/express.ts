@@ -1,0 +1,47 @@
+/** Express 4 and 5, and anything else with `(req, res, next)` over Node's own request and response. */
+import {
+  asText,
+  holdResponse,
+  nodeRequest,
+  type Payment,
+  type Paywall,
+  type PaywallOptions,
+  type ReadRequest,
+  type RouteOptions,
+  routeFor,
+  sendAnswer,
+  type WrittenResponse,
+} from '../src/index.ts'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Who paid what for this request; set by nano402's paywall. */
+      payment?: Payment
+    }
+  }
+}
+
+type PaidRequest = ReadRequest & { payment?: Payment }
+
+/**
+ * Serves what follows only to requests that paid. Place it on the route that it protects, or before all of them.
+ *
+ * @param options - Options, or an instance of `createPaywall`; what they leave out comes from the environment.
+ * @param routeOptions - What differs for this route.
+ * @throws `ConfigError` (`ERR_CONFIG`) at once, for an option that is missing or wrong.
+ */
+export function paywall(options: PaywallOptions | Paywall = {}, routeOptions: RouteOptions = {}) {
+  const route = routeFor(options, routeOptions)
+  return async (req: PaidRequest, res: WrittenResponse, next: (error?: unknown) => void): Promise<void> => {
+    const outcome = await route.guard(nodeRequest(req, res))
+    if (outcome.kind === 'refused') return sendAnswer(res, outcome)
+    req.payment = outcome.payment
+    holdResponse(res, {
+      begin: (status) => outcome.begin(status, { get: (name) => asText(res.getHeader(name)) }),
+      abandon: outcome.abandon,
+      expired: outcome.expired,
+    })
+    next()
+  }
+}

@@ -1,0 +1,39 @@
+/** Next.js route handlers (App Router), in the `nodejs` and the `edge` runtime. */
+import {
+  checkOptions,
+  isPaywall,
+  type Payment,
+  type Paywall,
+  type PaywallOptions,
+  type PaywallRoute,
+  routeFor,
+} from '../src/index.ts'
+
+/** What Next passes beside the request, and who paid. */
+export type PaidContext<C> = C & { readonly payment: Payment }
+/** A route handler of an App Router `route.ts`, told who paid in its second argument. */
+export type PaidHandler<C> = (request: Request, context: PaidContext<C>) => Response | Promise<Response>
+type Handler<C> = (request: Request, context: C) => Promise<Response>
+
+/**
+ * Wraps a route handler so that it runs only for requests that paid: `export const GET = paywall({ price: '0.001' }, handler)`.
+ *
+ * @param options - Options, or an instance of `createPaywall`; left out, everything comes from the environment. They are
+ * read at the first request, because `next build` imports every route.
+ * @throws `ConfigError` (`ERR_CONFIG`) at once, for an option that is wrong.
+ */
+export function paywall<C extends object>(handler: PaidHandler<C>): Handler<C>
+export function paywall<C extends object>(options: PaywallOptions | Paywall, handler: PaidHandler<C>): Handler<C>
+export function paywall<C extends object>(
+  ...args: [PaidHandler<C>] | [PaywallOptions | Paywall, PaidHandler<C>]
+): Handler<C> {
+  const [options, handler] = args.length === 1 ? [{}, args[0]] : args
+  if (!isPaywall(options)) checkOptions(options)
+  let route: PaywallRoute | undefined
+  return async (request, context) => {
+    route ??= routeFor(options)
+    const outcome = await route.guard(request)
+    if (outcome.kind === 'refused') return outcome.toResponse()
+    return outcome.deliver(() => handler(request, { ...context, payment: outcome.payment }))
+  }
+}

@@ -1,0 +1,45 @@
+/** The one place with module state: calls with equal deployment options share an instance. */
+import { checkOptions, type PaywallOptions, type RouteOptions, splitOptions } from './options.ts'
+import { createPaywall, type Paywall, type PaywallRoute } from './paywall.ts'
+
+const instances = new Map<string, Paywall>()
+const names = new WeakMap<object, number>()
+let nameCount = 0
+
+/** Equal text for equal options; functions and objects with methods are themselves alone. */
+function keyOf(value: unknown): string {
+  if (typeof value === 'function' || (typeof value === 'object' && value !== null && !isPlain(value))) {
+    const name = names.get(value) ?? ++nameCount
+    names.set(value, name)
+    return `#${name}`
+  }
+  if (Array.isArray(value)) return `[${value.map(keyOf).join()}]`
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+    return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${keyOf(item)}`).join()}}`
+  }
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
+
+const isPlain = (value: object) =>
+  Array.isArray(value) ||
+  (Object.getPrototypeOf(value) === Object.prototype &&
+    Object.values(value).every((item) => typeof item !== 'function'))
+
+export const isPaywall = (value: PaywallOptions | Paywall): value is Paywall =>
+  'guard' in value && typeof value.guard === 'function'
+
+/**
+ * The route that an adapter's call names: of a given instance, or of the one that its deployment options stand for.
+ *
+ * @throws `ConfigError` (`ERR_CONFIG`)
+ */
+export function routeFor(options: PaywallOptions | Paywall = {}, routeOptions: RouteOptions = {}): PaywallRoute {
+  if (isPaywall(options)) return options.route(routeOptions)
+  checkOptions(options)
+  const { route, deployment } = splitOptions(options)
+  const key = keyOf(deployment)
+  const instance = instances.get(key) ?? createPaywall(deployment)
+  instances.set(key, instance)
+  return instance.route({ ...route, ...routeOptions })
+}

@@ -1,0 +1,187 @@
+/** Options and environment, checked: everything that can be set, what it defaults to, and what to do when it is wrong. */
+import * as z from 'zod/mini'
+import type { Mechanism } from './core/mechanism.ts'
+import type { RequestView } from './core/price.ts'
+import type { Store } from './core/store.ts'
+import { ConfigError } from './errors.ts'
+import type { Endpoint, NanoNode, Network } from './rpc/index.ts'
+
+/** `'0.001'` or `'0.001 XNO'`, or `{ raw }` with a bigint or decimal digits. Never a number, and never another currency. */
+export type Price = string | { readonly raw: bigint | string }
+
+/** What may differ from route to route. */
+export interface RouteOptions {
+  /** [NANO402_PRICE] What one request costs, or a function that says so. Required. */
+  readonly price?: Price | ((request: RequestView) => Price | Promise<Price>)
+  /** [NANO402_PAY_TO] The account that is paid, or a function that says so. Required. */
+  readonly payTo?: string | ((request: RequestView) => string | Promise<string>)
+  /** What is sold, for people. */
+  readonly description?: string
+  /** The media type of what is sold. */
+  readonly mimeType?: string
+  /** For how long an offer is good, in seconds. Default 300. */
+  readonly maxTimeoutSeconds?: number
+  /** How many handler runs one payment buys at most, while none succeeds. Default 3; 1 for routes with side effects. */
+  readonly attempts?: number
+  /** How long a handler may take to start its answer. Default 300,000. */
+  readonly handlerTimeoutMs?: number
+  /** Longest body that a price function may read, in bytes. Default 0: it may not. */
+  readonly priceBodyLimit?: number
+}
+
+/** What one deployment shares: calls with equal deployment options share one instance. */
+export interface DeploymentOptions {
+  /** [NANO402_RPC_URL, comma-separated] Nano nodes: URLs, `{ url, headers, key }`, or objects with `call`. Required. */
+  readonly rpc?: RpcOption | readonly RpcOption[]
+  /** [NANO402_WS_URL] A node's websocket, which ends the wait for a confirmation early. */
+  readonly ws?: string
+  /** [NANO402_NETWORK] Default `nano:mainnet`. */
+  readonly network?: Network
+  /** [NANO402_STORE] `memory` (default), `sqlite:<path>`, or an object of the `Store` interface. */
+  readonly store?: string | Store
+  /** Lets production run on the memory store, which forgets at every start which payments were used. */
+  readonly allowVolatileStore?: boolean
+  /** [NANO402_SECRET, comma-separated] At least 32 bytes each. The first seals, all verify. Required in production. */
+  readonly secret?: string | readonly string[]
+  /** [NANO402_PUBLIC_URL] The origin that clients know us by. */
+  readonly publicUrl?: string
+  /** Separates deployments that share a secret. */
+  readonly realm?: string
+  /** For how long after its expiry a session's payment is still taken. Default 86,400,000 (24 h). */
+  readonly claimWindowMs?: number
+  /** How long a request waits for its payment to be confirmed. Default 5,000. */
+  readonly confirmTimeoutMs?: number
+  /** After how long a killed process's claims are free again. Default 30,000. */
+  readonly leaseMs?: number
+  /** How many of the nodes must call a payment confirmed. Default 1. */
+  readonly quorum?: number
+  /** Ways to pay: `'session'`, or objects of the `Mechanism` interface. Default `['session']`. */
+  readonly mechanisms?: readonly ('session' | Mechanism)[]
+}
+
+export type RpcOption = string | Endpoint | NanoNode
+export type PaywallOptions = RouteOptions & DeploymentOptions
+
+/** The environment variables that stand in for options. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const func = z.custom<(...parts: never[]) => unknown>((value) => typeof value === 'function')
+const objectWith = (...methods: string[]) =>
+  z.custom<object>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
+  )
+const ms = z.int().check(z.gte(1), z.lte(10 * 365 * 86_400_000))
+const count = z.int().check(z.gte(1), z.lte(1_000_000))
+const rpcOption = z.union([
+  z.string(),
+  objectWith('call'),
+  z.strictObject({
+    url: z.string(),
+    headers: z.optional(z.record(z.string(), z.string())),
+    key: z.optional(z.string()),
+  }),
+])
+
+const routeShape = {
+  price: z.optional(z.union([z.string(), z.strictObject({ raw: z.union([z.bigint(), z.string()]) }), func])),
+  payTo: z.optional(z.union([z.string(), func])),
+  description: z.optional(z.string()),
+  mimeType: z.optional(z.string()),
+  maxTimeoutSeconds: z.optional(z.int().check(z.gte(1), z.lte(86_400))),
+  attempts: z.optional(count),
+  handlerTimeoutMs: z.optional(ms),
+  priceBodyLimit: z.optional(z.int().check(z.gte(0), z.lte(100_000_000))),
+}
+const deploymentShape = {
+  rpc: z.optional(z.union([rpcOption, z.array(rpcOption).check(z.minLength(1))])),
+  ws: z.optional(z.string()),
+  network: z.optional(z.enum(['nano:mainnet', 'nano:devnet'])),
+  store: z.optional(
+    z.union([z.string(), objectWith('claim', 'renew', 'commit', 'release', 'epochMs', 'read', 'write')]),
+  ),
+  allowVolatileStore: z.optional(z.boolean()),
+  secret: z.optional(z.union([z.string(), z.array(z.string()).check(z.minLength(1))])),
+  publicUrl: z.optional(z.string()),
+  realm: z.optional(z.string()),
+  claimWindowMs: z.optional(ms),
+  confirmTimeoutMs: z.optional(ms),
+  leaseMs: z.optional(ms),
+  quorum: z.optional(count),
+  mechanisms: z.optional(
+    z.array(z.union([z.literal('session'), objectWith('offer', 'read', 'verify')])).check(z.minLength(1)),
+  ),
+}
+
+/** What each option is, for the message that says it is wrong. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  price: "text such as '0.001' (XNO), { raw }, or a function of the request",
+  payTo: 'a Nano account, or a function of the request',
+  maxTimeoutSeconds: 'an integer from 1 to 86400, in seconds',
+  attempts: 'an integer of at least 1',
+  priceBodyLimit: 'an integer of at least 0, in bytes',
+  rpc: 'one or more node URLs, { url, headers, key }, or objects with a call method',
+  network: "'nano:mainnet' or 'nano:devnet'",
+  store: "'memory', 'sqlite:<path>', or an object of the Store interface",
+  secret: 'text of at least 32 bytes, or a list [current, previous]',
+  quorum: 'an integer of at least 1',
+  mechanisms: "a list of 'session' or objects of the Mechanism interface",
+}
+
+const checker = (shape: Parameters<typeof z.strictObject>[0]) => {
+  const schema = z.strictObject(shape)
+  return (options: unknown): void => {
+    const result = schema.safeParse(options)
+    if (result.success) return
+    const [issue] = result.error.issues
+    if (issue?.code === 'unrecognized_keys') {
+      throw new ConfigError(`Unknown option ${issue.keys[0]}. Known options: ${Object.keys(shape).join(', ')}.`)
+    }
+    const name = String(issue?.path[0] ?? 'options')
+    const expected = EXPECTED[name] ?? (name.endsWith('Ms') ? 'an integer of milliseconds, at least 1' : 'another type')
+    throw new ConfigError(`Option ${name} is not what it should be: expected ${expected}.`)
+  }
+}
+
+/** Checks options by shape. @throws {@link ConfigError} (`ERR_CONFIG`) naming the first that is unknown or wrong. */
+export const checkOptions = checker({ ...routeShape, ...deploymentShape })
+export const checkRouteOptions = checker(routeShape)
+
+const isRouteOption = (name: string) => name in routeShape
+
+/** Parts a call's options into those of the route and those of the deployment. */
+export function splitOptions(options: PaywallOptions): { route: RouteOptions; deployment: DeploymentOptions } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
+  return {
+    route: Object.fromEntries(entries.filter(([name]) => isRouteOption(name))),
+    deployment: Object.fromEntries(entries.filter(([name]) => !isRouteOption(name))),
+  }
+}
+
+/** Lets the environment stand in for what the options leave out. */
+export function withEnvironment(options: PaywallOptions, environment: Environment): PaywallOptions {
+  const list = (text: string | undefined) => text?.split(',').map((part) => part.trim())
+  const fromEnvironment = {
+    payTo: environment.NANO402_PAY_TO,
+    price: environment.NANO402_PRICE,
+    rpc: list(environment.NANO402_RPC_URL || undefined),
+    ws: environment.NANO402_WS_URL,
+    network: environment.NANO402_NETWORK,
+    store: environment.NANO402_STORE,
+    secret: list(environment.NANO402_SECRET || undefined),
+    publicUrl: environment.NANO402_PUBLIC_URL,
+  }
+  const given = Object.entries(fromEnvironment).filter(([name, value]) => value && options[name as 'rpc'] === undefined)
+  for (const [name, value] of given) {
+    if (name === 'network' && value !== 'nano:mainnet' && value !== 'nano:devnet') {
+      throw new ConfigError("NANO402_NETWORK must be 'nano:mainnet' or 'nano:devnet'.")
+    }
+  }
+  return { ...options, ...(Object.fromEntries(given) as PaywallOptions) }
+}
+
+/** The process's environment, where there is a process. */
+export const processEnvironment = (): Environment =>
+  (globalThis as { process?: { env?: Environment } }).process?.env ?? {}

@@ -1,0 +1,86 @@
+/** Prices and accounts, from the text that people write to the values that the guard works with. */
+import type { Pricing } from './core/quote.ts'
+import { TAG_MODULUS } from './core/quote.ts'
+import { ConfigError, PaywallError, PriceError } from './errors.ts'
+import { addressToPublicKey, MAX_RAW, nanoAddress, parseRaw, parseXno, raw } from './nano/index.ts'
+import type { Price, RouteOptions } from './options.ts'
+
+type Priced = Pick<Pricing, 'price' | 'payTo'>
+
+/** Checks what can be checked now, and leaves to each request what depends on it. @throws {@link ConfigError} (`ERR_CONFIG`) */
+export function createPricing({ price, payTo }: RouteOptions): Priced {
+  return { price: createPrice(price), payTo: createPayTo(payTo) }
+}
+
+function createPrice(price: RouteOptions['price']): Priced['price'] {
+  if (price === undefined) {
+    throw new ConfigError("No price. Set NANO402_PRICE or the option price, such as price: '0.001' (XNO).")
+  }
+  if (typeof price === 'function') {
+    return (view) => guarded(() => price(view), parsePrice)
+  }
+  try {
+    const amount = parsePrice(price)
+    if (amount < TAG_MODULUS) throw new PriceError('It must be at least 0.0000000001 XNO (10^20 raw).')
+    return () => amount
+  } catch (error) {
+    throw new ConfigError(`NANO402_PRICE (option price) is no price. ${messageOf(error)}`)
+  }
+}
+
+function createPayTo(payTo: RouteOptions['payTo']): Priced['payTo'] {
+  if (payTo === undefined) {
+    throw new ConfigError('No account to be paid. Set NANO402_PAY_TO or the option payTo to your nano_ account.')
+  }
+  if (typeof payTo === 'function') return (view) => guarded(() => payTo(view), parsePayTo)
+  try {
+    const account = parsePayTo(payTo)
+    return () => account
+  } catch (error) {
+    throw new ConfigError(`NANO402_PAY_TO (option payTo) is not an account that can be paid. ${messageOf(error)}`)
+  }
+}
+
+/** Runs an operator's function; whatever goes wrong in it is a `PriceError`, so nobody is billed and nothing is served. */
+function guarded<T, R>(run: () => T | Promise<T>, parse: (value: T) => R): R | Promise<R> {
+  const fail = (cause: unknown): never => {
+    if (!(cause instanceof PaywallError) && !(cause instanceof Error)) throw cause // a signal of the guard's own
+    throw cause instanceof PriceError ? cause : new PriceError('The price function failed.', { cause })
+  }
+  try {
+    const value = run()
+    return value instanceof Promise ? value.then(parse).catch(fail) : parse(value)
+  } catch (cause) {
+    return fail(cause)
+  }
+}
+
+/** Reads a price. @throws `PriceError`, `AmountError` */
+export function parsePrice(price: Price): bigint {
+  const amount = typeof price === 'string' ? parseXnoText(price) : parseRawPrice(price)
+  if (amount > MAX_RAW - 2n * TAG_MODULUS) throw new PriceError('It is more than a Nano block can carry.')
+  return amount
+}
+
+function parseXnoText(text: string): bigint {
+  const [, xno, unit] = /^\s*(\S+?)(?:\s+(\S+))?\s*$/.exec(text) ?? []
+  if (!xno || (unit !== undefined && unit !== 'XNO') || /^[$€£]/.test(xno)) {
+    throw new PriceError(`Prices are in XNO: write '0.001' or '0.001 XNO', or { raw } for raw.`)
+  }
+  return parseXno(xno)
+}
+
+function parseRawPrice(price: unknown): bigint {
+  const value = typeof price === 'object' && price !== null && 'raw' in price ? price.raw : undefined
+  if (typeof value === 'bigint') return raw(value)
+  if (typeof value === 'string') return parseRaw(value)
+  throw new PriceError("A price is text such as '0.001' (XNO), or { raw } with a bigint or decimal digits.")
+}
+
+function parsePayTo(account: string): string {
+  const address = nanoAddress(account)
+  if (/^0+$/.test(addressToPublicKey(address))) throw new PriceError('It is the account that burns what it gets.')
+  return address
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : '')
