@@ -41,6 +41,7 @@ export const isValidWork = (root: string, nonce: Work, threshold: Work): boolean
  * @throws {@link WorkError} (`ERR_WORK`) when `signal` aborts.
  */
 export async function generateWork(root: string, threshold: Work, signal?: AbortSignal): Promise<Work> {
+  throwIfStopped(signal)
   const input = new Uint8Array(40)
   input.set(hexToBytes(root), 8)
   const nonce = new DataView(input.buffer, 0, 8)
@@ -53,7 +54,11 @@ export async function generateWork(root: string, threshold: Work, signal?: Abort
       return value.toString(16).padStart(16, '0') as Work
     }
     if ((value & 0x3ffn) !== 0n) continue
-    if (signal?.aborted) throw new WorkError('The search for proof of work was stopped.', { cause: signal.reason })
     await new Promise((resolve) => setTimeout(resolve))
+    throwIfStopped(signal)
   }
+}
+
+function throwIfStopped(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new WorkError('The search for proof of work was stopped.', { cause: signal.reason })
 }
