@@ -104,7 +104,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       priceBodyLimit,
       maxTimeoutMs: maxTimeoutSeconds * 1000,
       resource: (request) => ({
-        url: origin + shortTarget(request),
+        url: resourceUrl(origin, request),
         ...(description !== undefined && { description }),
         ...(mimeType !== undefined && { mimeType }),
       }),
@@ -170,10 +170,13 @@ function originOf(publicUrl: string): string {
 
 const MAX_TARGET = 2_048
 
-/** The path and query for people to read; a very long one would make the 402's header too long to be sent. */
-function shortTarget(request: PaywallRequest): string {
+/** Where the resource is, for people to read. Without an origin of ours it is a path: the Host header is anybody's. */
+function resourceUrl(origin: string, request: PaywallRequest): string {
   const target = targetOf(request)
-  return target.length <= MAX_TARGET ? target : (target.split('?')[0] ?? '/').slice(0, MAX_TARGET)
+  // A very long one would make the 402's header too long to be sent.
+  const short = target.length <= MAX_TARGET ? target : (target.split('?')[0] ?? '/').slice(0, MAX_TARGET)
+  // Two slashes at the start of a reference would name another host.
+  return origin === '' && short.startsWith('//') ? `/.${short}` : origin + short
 }
 
 function endpointsOf(rpc: DeploymentOptions['rpc']): readonly RpcOption[] {

@@ -124,9 +124,13 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
 
 /** Answers a Node response: what earlier code has set goes, except what survives (see `Refused.headers`). */
 export function sendAnswer(
-  res: Pick<WrittenResponse, 'getHeader' | 'getHeaderNames' | 'setHeader' | 'removeHeader' | 'writeHead' | 'end'>,
+  res: Pick<
+    WrittenResponse,
+    'headersSent' | 'getHeader' | 'getHeaderNames' | 'setHeader' | 'removeHeader' | 'writeHead' | 'end'
+  >,
   answer: Replacement,
 ): void {
+  if (res.headersSent) return // earlier code has answered, and went on all the same
   const existing = res.getHeaderNames().map((name): [string, string] => [name, String(res.getHeader(name))])
   const headers = [...answer.headers(existing)]
   for (const [name] of existing) res.removeHeader(name)
@@ -137,6 +141,7 @@ export function sendAnswer(
 }
 
 const nativeView = (res: WrittenResponse) => ({
+  headersSent: false,
   getHeader: res.getHeader.bind(res),
   getHeaderNames: res.getHeaderNames.bind(res),
   setHeader: res.setHeader.bind(res),
