@@ -115,10 +115,12 @@ export const hashOf = (block: Block): BlockHash => {
   return parsed.hash
 }
 
+/** The block before it in its account's chain; zeros for the first. */
+export const previousOf = (block: Block): BlockHash => (block.type === 'open' ? ZERO_HASH : block.previous)
+
 /** What its work is computed over: the block before it, or its account's key where there is none. */
 export function rootOf(block: Block): string {
-  if (block.type === 'open') return addressToPublicKey(block.account)
-  return block.type === 'state' && block.previous === ZERO_HASH ? addressToPublicKey(block.account) : block.previous
+  return 'account' in block && previousOf(block) === ZERO_HASH ? addressToPublicKey(block.account) : previousOf(block)
 }
 
 /** A block inside a node's answer: an object where the caller asked for `json_block`, otherwise JSON text. */

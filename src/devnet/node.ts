@@ -1,6 +1,6 @@
 /** A node around the ledger: what arrives too early waits, what arrived is confirmed after a while, and who listens is told. */
 import { type BlockHash, ZERO_HASH } from '../nano/index.ts'
-import { type Block, hashOf } from './block.ts'
+import { type Block, hashOf, previousOf } from './block.ts'
 import { createLedger, type Entry, type Ledger } from './ledger.ts'
 import type { ProcessError } from './rules.ts'
 
@@ -162,6 +162,5 @@ export function createNode(confirmMs: () => number): Node {
   }
 }
 
-const previousOf = (block: Block) => (block.type === 'open' ? ZERO_HASH : block.previous)
 const sourceOf = (block: Block) =>
   block.type === 'state' ? (block.link as BlockHash) : 'source' in block ? block.source : ZERO_HASH

@@ -5,8 +5,7 @@ import type { Entry } from '../ledger.ts'
 import type { Node } from '../node.ts'
 import type { Request } from '../request.ts'
 import { decodeAccount } from '../text.ts'
-import type { Action } from './action.ts'
-import { orEmpty } from './action.ts'
+import { type Action, orEmpty } from './action.ts'
 
 /** The blocks from one on: towards the newest, or towards the oldest. */
 function walk({ ledger }: Node, from: Entry | undefined, toNewest: boolean): readonly Entry[] {
@@ -31,19 +30,20 @@ function peerOf({ ledger }: Node, { destination, source, block }: Entry) {
   return source ? ledger.get(source)?.account : block.type === 'open' ? DEVNET_GENESIS_ACCOUNT : undefined
 }
 
-/** The fields of a block that `raw` adds, by its kind. */
-function rawFields({ block, subtype, balance, destination, account }: Entry): Readonly<Record<string, unknown>> {
+/** A block as `raw` shows it, by its kind. */
+function rawFields({ block, subtype, balance, destination, account }: Entry, peer: object): object {
   switch (block.type) {
     case 'state': {
       const { representative, link, previous } = block
-      return { type: 'state', representative, link, balance: balance.toString(), previous, subtype }
+      const signer = subtype === 'epoch' && { account: DEVNET_GENESIS_ACCOUNT }
+      return { type: 'state', representative, link, balance: balance.toString(), previous, subtype, ...peer, ...signer }
     }
     case 'send':
-      return { type: 'send', destination, balance: balance.toString(), previous: block.previous }
+      return { type: 'send', ...peer, destination, balance: balance.toString(), previous: block.previous }
     case 'receive':
-      return { type: 'receive', source: block.source, previous: block.previous }
+      return { type: 'receive', ...peer, source: block.source, previous: block.previous }
     case 'open':
-      return { type: 'open', representative: block.representative, source: block.source, opened: account }
+      return { type: 'open', representative: block.representative, source: block.source, opened: account, ...peer }
     case 'change':
       return { type: 'change', representative: block.representative, previous: block.previous }
   }
@@ -56,10 +56,9 @@ function historyEntry(node: Node, request: Request, filter: ReadonlySet<string>,
   const peer = peerOf(node, entry)
   if (!peer && (!raw || filter.size > 0)) return undefined
   if (peer && filter.size > 0 && !filter.has(addressToPublicKey(peer))) return undefined
+  const moved = peer ? { account: peer, amount: amount.toString() } : {}
   return {
-    ...(raw ? rawFields(entry) : { type: subtype }),
-    ...(peer && { account: peer, amount: amount.toString() }),
-    ...(subtype === 'epoch' && { account: DEVNET_GENESIS_ACCOUNT }),
+    ...(raw ? rawFields(entry, moved) : { type: subtype, ...moved }),
     local_timestamp: timestamp.toString(),
     height: height.toString(),
     hash,
@@ -107,8 +106,16 @@ const accountHistory: Action = (node, request) => {
   return { account, history: orEmpty(history), ...(next && { [reverse ? 'next' : 'previous']: next.hash }) }
 }
 
+/** Says that it told the peers, of which there are none. */
+const republish: Action = (node, request) => {
+  const from = node.ledger.get(request.hash())
+  if (!from) throw request.refusal('Block not found')
+  return { success: '', blocks: walk(node, from, true).map(({ hash }) => hash) }
+}
+
 export const historyActions: Readonly<Record<string, Action>> = {
   account_history: accountHistory,
   chain: chainAction(false),
+  republish,
   successors: chainAction(true),
 }

@@ -1,6 +1,6 @@
 /** Actions about the node itself and the network it sees: itself alone, the genesis account voting. */
 import { type NanoAddress, WORK_THRESHOLDS } from '../../nano/index.ts'
-import { contentsOf } from '../block.ts'
+import { contentsOf, previousOf, rootOf } from '../block.ts'
 import { DEVNET_GENESIS_ACCOUNT, DEVNET_GENESIS_HASH, SUPPLY } from '../genesis.ts'
 import type { Node } from '../node.ts'
 import { type Action, orEmpty } from './action.ts'
@@ -29,7 +29,7 @@ export const nodeActions: Readonly<Record<string, Action>> = {
     return {
       block_count: blocks.toString(),
       cemented_count: confirmed.toString(),
-      unchecked_count: '0',
+      unchecked_count: node.unchecked.size.toString(),
       account_count: accounts.toString(),
       bandwidth_cap: '10485760',
       peer_count: '0',
@@ -46,6 +46,12 @@ export const nodeActions: Readonly<Record<string, Action>> = {
       node_id: DEVNET_GENESIS_ACCOUNT.replace('nano_', 'node_'),
       signature: '0'.repeat(128),
     }
+  },
+  /** What is voted on, by its root: what its work is computed over, and the block before it. */
+  confirmation_active({ ledger, isActive }) {
+    const next = ledger.accounts().flatMap((account) => ledger.chain(account)[ledger.confirmedHeight(account)] ?? [])
+    const roots = next.filter(isActive).map(({ block }) => rootOf(block) + previousOf(block))
+    return { confirmations: orEmpty(roots), unconfirmed: roots.length.toString(), confirmed: '0' }
   },
   uptime: (node) => ({ seconds: uptime(node) }),
   peers: () => ({ peers: '' }),

@@ -42,7 +42,7 @@ export const workActions: Readonly<Record<string, Action>> = {
   },
   work_validate(_, request) {
     const hash = request.hash()
-    const work = decodeHex(request.text('work'), 16)?.toLowerCase() as Work | undefined
+    const work = decodeHex(request.optional('work') ?? '0', 16)?.toLowerCase() as Work | undefined
     if (work === undefined) throw request.refusal('Bad work')
     const asked = difficultyOf(request)
     const difficulty = workDifficulty(hash, work)
