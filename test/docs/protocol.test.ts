@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { REFUSALS } from 'nano402'
+
+test('docs/protocol.md lists every code with its status, and no other', () => {
+  const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
+  const rows = [...text.matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)].map(([, code, status]) => [code, Number(status)])
+  expect(Object.fromEntries(rows)).toEqual(
+    Object.fromEntries(Object.entries(REFUSALS).map(([code, { status }]) => [code, status])),
+  )
+})
