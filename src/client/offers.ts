@@ -79,6 +79,7 @@ function readSession(
   const payTo = nanoAddress(offer.payTo)
   const { id, expiresAt } = session
   if (session.tagModulus !== TAG_MODULUS.toString()) return 'its tagModulus is not 10^20'
+  if (price === 0n) return 'its price is nothing'
   if (amount !== price + tagAmount) return 'its amount is not the price and the tag'
   if (tag !== amount % TAG_MODULUS) return 'its tag is not the last 20 digits of its amount'
   // So a tag is less than 10^-10 XNO, and never more than the price: what looks like a tag is no second price.

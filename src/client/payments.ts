@@ -15,6 +15,7 @@ import {
 import type { ResourceInfo } from '../x402/shapes.ts'
 import type { Budget, Release } from './budget.ts'
 import type { PayerEvent } from './events.ts'
+import type { Fate } from './fate.ts'
 import type { Journal, JournalEntry, PaymentState } from './journal.ts'
 import type { PayableOffer } from './offers.ts'
 import { proofOf } from './proof.ts'
@@ -146,29 +147,27 @@ export function createPayments(options: PaymentsOptions): Payments {
       throw error
     })
     if (payment === undefined) throw new Error('unreachable: a block was sent that was not signed')
-    if (sent.failure === undefined || (await decide(payment, sent.failure)) === 'good') {
-      await mark(payment, 'published')
-      emit({ type: 'published', hash: sent.hash })
-      return payment
+    const fate = sent.failure === undefined ? 'published' : await decidedFate(payment, false).catch(() => 'undecided')
+    if (fate === 'void') {
+      await mark(payment, 'void')
+      return undefined
     }
-    await mark(payment, 'void')
-    return undefined
+    if (fate !== 'published' && fate !== 'confirmed') {
+      giveBack(payment)
+      throw unpublished(payment, sent.failure)
+    }
+    await mark(payment, 'published')
+    emit({ type: 'published', hash: sent.hash })
+    return payment
   }
 
-  /** After a failed publication: waits until it is known whether the ledger has the block or never will. */
-  async function decide(payment: Payment, failure: unknown): Promise<'good' | 'void'> {
+  /** Asks the ledger until it is known what became of a block, but no longer than a confirmation may take. */
+  async function decidedFate(payment: Payment, mayPublish: boolean): Promise<Fate> {
     const deadlineMs = performance.now() + confirmTimeoutMs
-    try {
-      for (;;) {
-        const fate = await wallet.recover(blockOf(payment), { mayPublish: false })
-        if (fate === 'published' || fate === 'confirmed') return 'good'
-        if (fate === 'void') return 'void'
-        if (fate === 'absent' || performance.now() > deadlineMs) throw unpublished(payment, failure)
-        await new Promise((resolve) => setTimeout(resolve, FATE_POLL_MS))
-      }
-    } catch (error) {
-      giveBack(payment)
-      throw error instanceof RefusedAfterPaymentError ? error : unpublished(payment, failure)
+    for (;;) {
+      const fate = await wallet.recover(blockOf(payment), { mayPublish })
+      if (fate !== 'undecided' || performance.now() > deadlineMs) return fate
+      await new Promise((resolve) => setTimeout(resolve, FATE_POLL_MS))
     }
   }
 
@@ -202,7 +201,7 @@ export function createPayments(options: PaymentsOptions): Payments {
       const { state, unfinished } = payment.entry()
       if (state === 'confirmed') return 'good'
       const mayPublish = Date.now() < unfinished.expiresAtMs
-      const fate = await wallet.recover(blockOf(payment), { mayPublish }).catch((error: unknown): 'undecided' => {
+      const fate = await decidedFate(payment, mayPublish).catch((error: unknown): Fate => {
         if (state === 'published') return 'undecided' // the server can say as well what became of it
         throw error
       })
