@@ -161,7 +161,8 @@ export async function sqliteStore(path: string, { now = Date.now }: SqliteStoreO
 async function findDriver(): Promise<Driver> {
   for (const name of DRIVERS) {
     try {
-      const module = await import(name)
+      // Bundlers (Next's) would pack every driver that is installed, native parts included, and fail at them.
+      const module = await import(/* webpackIgnore: true */ /* turbopackIgnore: true */ name)
       const Driver: Driver = module.DatabaseSync ?? module.default
       // better-sqlite3 loads its native part only now: without it, it is as good as not installed.
       new Driver(':memory:').close()
