@@ -68,7 +68,7 @@ export function createDelivery(
   const release = async () => {
     if (!decide()) return
     await claims.release()
-    await settled.release()
+    await settled.release().catch(() => {}) // whatever it held frees itself
   }
   const commit = async (): Promise<Refused | undefined> => {
     if (!decide()) return refusalAnswer('handler_timeout')

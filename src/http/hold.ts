@@ -70,7 +70,10 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   }
   const replace = (answer: Replacement) => {
     open('dropped')
+    res.statusMessage = ''
     sendAnswer({ ...nativeView(res), writeHead: native.writeHead, end: native.end }, answer)
+    // A handler that goes on talks to nobody. It must not fail for that: what it throws could end the process.
+    for (const name of ['setHeader', 'appendHeader', 'removeHeader'] as const) Object.assign(res, { [name]: () => res })
   }
   const start = () => {
     const { headers, ready } = begin(res.statusCode)
@@ -89,7 +92,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   const hold = (name: Written, args: unknown[]): boolean => {
     if (state === 'before') start()
     if (state === 'held') calls.push(() => Reflect.apply(native[name], res, args))
-    return state === 'held' || state === 'dropped'
+    return state === 'held'
   }
 
   res.writeHead = (...args: unknown[]) => {
