@@ -25,7 +25,15 @@ export interface SqliteStoreOptions {
   readonly now?: () => number
 }
 
-const DRIVERS = ['node:sqlite', 'better-sqlite3', 'libsql']
+/**
+ * What is installed is found at run time. Bundlers are told to leave these alone: they would pack every driver that they
+ * find, native parts included, and fail at them; nor can they follow a name in a variable.
+ */
+const DRIVERS: readonly (() => Promise<unknown>)[] = [
+  () => import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ 'node:sqlite'),
+  () => import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ 'better-sqlite3'),
+  () => import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ 'libsql'),
+]
 
 /** How long an operation waits for another process that is writing. The event loop waits with it. */
 const BUSY_TIMEOUT_MS = 5_000
@@ -159,11 +167,10 @@ export async function sqliteStore(path: string, { now = Date.now }: SqliteStoreO
 }
 
 async function findDriver(): Promise<Driver> {
-  for (const name of DRIVERS) {
+  for (const load of DRIVERS) {
     try {
-      // Bundlers (Next's) would pack every driver that is installed, native parts included, and fail at them.
-      const module = await import(/* webpackIgnore: true */ /* turbopackIgnore: true */ name)
-      const Driver: Driver = module.DatabaseSync ?? module.default
+      const module = (await load()) as { readonly DatabaseSync?: Driver; readonly default: Driver }
+      const Driver = module.DatabaseSync ?? module.default
       // better-sqlite3 loads its native part only now: without it, it is as good as not installed.
       new Driver(':memory:').close()
       return Driver
