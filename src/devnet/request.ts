@@ -4,7 +4,7 @@ import type { BlockHash, NanoAddress } from '../nano/index.ts'
 import { decodeAccount, decodeHex } from './text.ts'
 
 /** One call, with the node's way of reading its fields. Every reader throws `NodeRefusedError` with the node's text. */
-export interface Request {
+export interface RpcRequest {
   readonly action: string
   /** A required field. */
   text(name: string): string
@@ -25,7 +25,7 @@ export interface Request {
 const scalar = (value: unknown) => (typeof value === 'object' && value !== null ? '' : String(value))
 
 /** Wraps the fields of a call. */
-export function readRequest(action: string, fields: Readonly<Record<string, unknown>>): Request {
+export function readRequest(action: string, fields: Readonly<Record<string, unknown>>): RpcRequest {
   const refusal = (nodeError: string) => new NodeRefusedError(action, nodeError)
   const json = (name: string): unknown => {
     const value = fields[name]

@@ -52,6 +52,7 @@ const UNRECEIVABLE = no('Unreceivable')
 const MISMATCH = no('Balance and amount delta do not match')
 const POSITION = no('This block cannot follow the previous block')
 const LITTLE_WORK = no('Block work is insufficient')
+const BURN = no('Block attempts to open the burn account')
 const OTHER = no('Error processing block')
 
 /** Decides about one block. Reads the ledger, changes nothing. */
@@ -82,7 +83,7 @@ const isEpochBlock = (ledger: LedgerView, block: State) =>
 function checkState(ledger: LedgerView, hash: BlockHash, block: State): Placement | ProcessError {
   const { account, previous, representative, balance, link } = block
   if (!isSigned(hash, block, account)) return BAD_SIGNATURE
-  if (isBurn(account)) return OTHER
+  if (isBurn(account)) return BURN
   const head = ledger.head(account)
   if (head && previous === ZERO_HASH) return FORK
   if (previous !== ZERO_HASH && !(head && ledger.get(previous))) return GAP_PREVIOUS
@@ -126,7 +127,7 @@ function checkEpoch(ledger: LedgerView, hash: BlockHash, block: State): Placemen
   const { account, previous, representative, balance, link } = block
   if (previous !== ZERO_HASH && !ledger.get(previous)) return GAP_PREVIOUS
   if (!isSigned(hash, block, DEVNET_GENESIS_ACCOUNT)) return BAD_SIGNATURE
-  if (isBurn(account)) return OTHER
+  if (isBurn(account)) return BURN
   const head = ledger.head(account)
   if (head) {
     if (previous !== head.hash) return FORK
@@ -150,7 +151,7 @@ function checkOpen(ledger: LedgerView, hash: BlockHash, block: LegacyOpen): Plac
   if (!isSigned(hash, block, account)) return BAD_SIGNATURE
   const receivable = ledger.receivable(account, source)
   if (receivable?.epoch !== 0) return UNRECEIVABLE
-  if (isBurn(account)) return OTHER
+  if (isBurn(account)) return BURN
   if (!hasWork(block, 0, false)) return LITTLE_WORK
   const { amount } = receivable
   return {

@@ -35,7 +35,13 @@ export interface ServedDevnet {
   close(): Promise<void>
 }
 
-/** Starts a devnet that answers over HTTP and tells of confirmations over a websocket. Keeps the process alive until closed. */
+/**
+ * Starts a devnet that answers over HTTP and tells of confirmations over a websocket. Keeps the process alive until closed.
+ *
+ * @throws The system's error when it cannot listen, such as `EADDRINUSE`.
+ * @example
+ * (await serveDevnet({ unref: true })).url.slice(0, 17) // 'http://127.0.0.1:'
+ */
 export async function serveDevnet(options: ServeDevnetOptions = {}): Promise<ServedDevnet> {
   const { host = '127.0.0.1', port = 0, wsPort = 0, unref = false } = options
   const engine = createEngine(options)
@@ -113,10 +119,13 @@ export async function serveDevnet(options: ServeDevnetOptions = {}): Promise<Ser
     }
   })
 
-  await Promise.all([
-    new Promise<void>((resolve, reject) => http.once('error', reject).listen(port, host, resolve)),
-    new Promise<void>((resolve, reject) => wsHttp.once('error', reject).listen(wsPort, host, resolve)),
-  ])
+  const listening = await Promise.allSettled([listen(http, port, host), listen(wsHttp, wsPort, host)])
+  const failed = listening.find((one) => one.status === 'rejected')
+  if (failed) {
+    devnet.close()
+    for (const server of [http, wsHttp]) server.close()
+    throw failed.reason
+  }
   if (unref) for (const server of [http, wsHttp]) server.unref()
   return {
     url: `http://${addressOf(http)}`,
@@ -218,6 +227,11 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   }
   return Buffer.concat(chunks).toString()
 }
+
+const listen = (server: Server, port: number, host: string) =>
+  new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, resolve)
+  })
 
 function addressOf(server: Server): string {
   const address = server.address()

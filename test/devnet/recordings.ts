@@ -16,7 +16,6 @@ export interface Recording {
   }
   /** The answer's body as it came, where it was kept. */
   readonly body?: string
-  readonly requestBody?: string
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -30,6 +29,10 @@ export const timingSends: readonly (readonly [string, string])[] = read('timing-
 
 /** The number in front of a recording's name. */
 export const numberOf = ({ file }: Recording): number => Number(file.slice(0, 3))
+
+/** Whether a recording is about HTTP and not about what is asked (http.test.ts plays those). */
+export const isRawHttp = (recording: Recording): boolean =>
+  numberOf(recording) <= 20 || (numberOf(recording) >= 458 && numberOf(recording) <= 463)
 
 export const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

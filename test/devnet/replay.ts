@@ -149,8 +149,8 @@ async function playUpdates(socket: Socket, ledger: ReturnType<typeof loader>): P
   await socket.send({ action: 'unsubscribe', ...confirmation })
 }
 
-async function post(url: string, { request, requestBody }: Recording): Promise<unknown> {
-  const body = requestBody ?? (typeof request === 'string' ? request : JSON.stringify(request))
+async function post(url: string, { request }: Recording): Promise<unknown> {
+  const body = typeof request === 'string' ? request : JSON.stringify(request)
   const response = await fetch(url, { method: 'POST', body })
   return response.json()
 }

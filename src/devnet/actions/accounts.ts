@@ -7,14 +7,14 @@ import {
   ZERO_HASH,
 } from '../../nano/index.ts'
 import type { Node } from '../node.ts'
-import type { Request } from '../request.ts'
+import type { RpcRequest } from '../request.ts'
 import { decodeAccount, decodeHex } from '../text.ts'
 import { type Action, bit, orEmpty } from './action.ts'
 import { receivableSum } from './receivables.ts'
 
 const BURN = publicKeyToAddress(ZERO_HASH as string as PublicKey)
 
-function headOf(node: Node, request: Request, account: NanoAddress) {
+function headOf(node: Node, request: RpcRequest, account: NanoAddress) {
   const head = node.ledger.head(account)
   if (!head) throw request.refusal('Account not found')
   return head
@@ -28,7 +28,7 @@ function balanceOf({ ledger, isActive }: Node, account: NanoAddress, onlyConfirm
 }
 
 /** Asks for several accounts at once: answers by account, and errors for those that have none. */
-function forEach(request: Request, name: string, read: (account: NanoAddress) => unknown) {
+function forEach(request: RpcRequest, name: string, read: (account: NanoAddress) => unknown) {
   const answers: Record<string, unknown> = {}
   const errors: Record<string, string> = {}
   for (const text of request.list('accounts')) {

@@ -1,10 +1,10 @@
 /** What an RPC action is. */
 import type { NodeAnswer } from '../../rpc/node.ts'
 import type { Node } from '../node.ts'
-import type { Request } from '../request.ts'
+import type { RpcRequest } from '../request.ts'
 
 /** Answers one call; throws `request.refusal(text)` for an answer of the node's `{ "error": text }` kind. */
-export type Action = (node: Node, request: Request) => NodeAnswer | Promise<NodeAnswer>
+export type Action = (node: Node, request: RpcRequest) => NodeAnswer | Promise<NodeAnswer>
 
 /** A node's JSON has no empty list and no empty object: both are an empty text. */
 export const orEmpty = <T extends object>(value: T): T | '' => (Object.keys(value).length === 0 ? '' : value)

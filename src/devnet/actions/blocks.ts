@@ -3,17 +3,17 @@ import { type BlockHash, ZERO_HASH } from '../../nano/index.ts'
 import { contentsOf } from '../block.ts'
 import type { Entry } from '../ledger.ts'
 import type { Node } from '../node.ts'
-import type { Request } from '../request.ts'
+import type { RpcRequest } from '../request.ts'
 import { decodeHex } from '../text.ts'
 import { type Action, bit, orEmpty } from './action.ts'
 
-function find({ ledger }: Node, request: Request, hash = request.hash()): Entry {
+function find({ ledger }: Node, request: RpcRequest, hash = request.hash()): Entry {
   const entry = ledger.get(hash)
   if (!entry) throw request.refusal('Block not found')
   return entry
 }
 
-function info({ ledger }: Node, request: Request, entry: Entry) {
+function info({ ledger }: Node, request: RpcRequest, entry: Entry) {
   return {
     block_account: entry.account,
     amount: entry.amount.toString(),
@@ -54,7 +54,7 @@ export const blockActions: Readonly<Record<string, Action>> = {
   },
 }
 
-function extras({ ledger }: Node, request: Request, entry: Entry) {
+function extras({ ledger }: Node, request: RpcRequest, entry: Entry) {
   const waits = entry.destination && ledger.receivable(entry.destination, entry.hash)
   const source = entry.source && ledger.get(entry.source)
   return {

@@ -3,7 +3,7 @@ import { addressToPublicKey } from '../../nano/index.ts'
 import { DEVNET_GENESIS_ACCOUNT } from '../genesis.ts'
 import type { Entry } from '../ledger.ts'
 import type { Node } from '../node.ts'
-import type { Request } from '../request.ts'
+import type { RpcRequest } from '../request.ts'
 import { decodeAccount } from '../text.ts'
 import { type Action, orEmpty } from './action.ts'
 
@@ -49,7 +49,7 @@ function rawFields({ block, subtype, balance, destination, account }: Entry, pee
   }
 }
 
-function historyEntry(node: Node, request: Request, filter: ReadonlySet<string>, entry: Entry) {
+function historyEntry(node: Node, request: RpcRequest, filter: ReadonlySet<string>, entry: Entry) {
   const { ledger } = node
   const raw = request.flag('raw')
   const { block, subtype, amount, hash, height, timestamp } = entry
@@ -67,7 +67,7 @@ function historyEntry(node: Node, request: Request, filter: ReadonlySet<string>,
   }
 }
 
-function start({ ledger }: Node, request: Request, reverse: boolean) {
+function start({ ledger }: Node, request: RpcRequest, reverse: boolean) {
   if (request.optional('head') === undefined) {
     const account = request.account()
     return { account, from: reverse ? ledger.chain(account)[0] : ledger.head(account) }
@@ -77,7 +77,7 @@ function start({ ledger }: Node, request: Request, reverse: boolean) {
   return { account: from.account, from }
 }
 
-function filterOf(request: Request): ReadonlySet<string> {
+function filterOf(request: RpcRequest): ReadonlySet<string> {
   if (request.optional('account_filter') === undefined) return new Set()
   return new Set(
     request.list('account_filter').map((text) => {

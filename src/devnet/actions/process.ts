@@ -4,12 +4,12 @@ import { type Block, decodeBlock, hashOf, rootOf, type State } from '../block.ts
 import { EPOCH_LINKS } from '../genesis.ts'
 import { parseJson } from '../json.ts'
 import type { Node } from '../node.ts'
-import type { Request } from '../request.ts'
+import type { RpcRequest } from '../request.ts'
 import { ENTRY_WORK } from '../rules.ts'
 import type { Action } from './action.ts'
 
 /** Reads the field `block`: an object with `json_block`, JSON text without. */
-export function readBlock(request: Request): Block {
+export function readBlock(request: RpcRequest): Block {
   const value = request.json('block')
   const block = decodeBlock(request.flag('json_block') ? value : parseJson(request.text('block')))
   if (!block) throw request.refusal('Block is invalid')

@@ -2,7 +2,7 @@
 import type { NanoAddress } from '../../nano/index.ts'
 import type { Receivable } from '../ledger.ts'
 import type { Node } from '../node.ts'
-import type { Request } from '../request.ts'
+import type { RpcRequest } from '../request.ts'
 import { decodeAccount, decodeRaw } from '../text.ts'
 import { type Action, bit, orEmpty } from './action.ts'
 
@@ -26,12 +26,12 @@ function isShown(
   return !onlyConfirmed && (active || !isActive(entry))
 }
 
-const filterOf = (request: Request) => ({
+const filterOf = (request: RpcRequest) => ({
   onlyConfirmed: request.flag('include_only_confirmed', true),
   active: request.flag('include_active'),
 })
 
-function list(node: Node, request: Request, account: NanoAddress) {
+function list(node: Node, request: RpcRequest, account: NanoAddress) {
   const threshold = request.optional('threshold') === undefined ? 0n : decodeRaw(request.optional('threshold'))
   if (threshold === undefined) throw request.refusal('Bad threshold number')
   const sorting = request.flag('sorting')

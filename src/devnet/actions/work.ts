@@ -1,6 +1,6 @@
 /** Actions about proof of work. */
 import { generateWork, WORK_THRESHOLDS, type Work, workDifficulty } from '../../nano/index.ts'
-import type { Request } from '../request.ts'
+import type { RpcRequest } from '../request.ts'
 import { decodeHex } from '../text.ts'
 import { type Action, bit } from './action.ts'
 
@@ -16,7 +16,7 @@ const MOST = SPAN - (SPAN - number(SEND)) / MAX_MULTIPLIER
 export const multiplier = (difficulty: Work): string =>
   (Number(SPAN - number(SEND)) / Number(SPAN - number(difficulty))).toFixed(15)
 
-function difficultyOf(request: Request): Work | undefined {
+function difficultyOf(request: RpcRequest): Work | undefined {
   const times = request.optional('multiplier')
   if (times !== undefined) {
     const factor = Number(times)
