@@ -14,5 +14,10 @@ export default defineConfig({
       { find: /^nano402\/(\w+)$/, replacement: here('./src/$1/index.ts') },
     ],
   },
-  test: { include: ['test/**/*.test.ts'], testTimeout: 20_000, hookTimeout: 60_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: 'test/support/build.ts',
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+  },
 })
