@@ -1,0 +1,147 @@
+/** DESIGN.md's map as a table: which folder may import what. Imports point down, and a platform's own parts stay apart. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, test } from 'vitest'
+import { ROOT } from './support/child.ts'
+
+/**
+ * What each folder of `src`, and each file beside them, may import: folders, files (with their extension), and packages
+ * (`npm:`). A `#folder/name` counts as `folder/name`. Itself is always allowed.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  announce: [],
+  nano: ['errors', 'npm:blakejs', 'npm:tweetnacl'],
+  x402: ['errors', 'npm:zod/mini'],
+  core: ['x402', 'errors'],
+  http: ['core/request.ts', 'errors'],
+  rpc: ['nano', 'errors', 'npm:lru-cache', 'npm:ws'],
+  devnet: ['nano', 'rpc/node.ts', 'errors', 'npm:ws'],
+  stores: ['core/store.ts', 'errors', 'npm:better-sqlite3', 'npm:libsql'],
+  mechanisms: ['core', 'nano', 'rpc', 'x402', 'errors', 'npm:lru-cache'],
+  client: ['rpc', 'nano', 'x402', 'errors'],
+  testing: ['core', 'rpc', 'nano', 'x402', 'errors'],
+  secret: ['core', 'errors', 'npm:blakejs'],
+  options: ['core', 'rpc', 'errors', 'npm:zod/mini'],
+  pricing: ['options', 'core', 'nano', 'errors'],
+  paywall: [
+    ...['options', 'pricing', 'secret', 'announce', 'mechanisms', 'rpc', 'stores', 'devnet'],
+    ...['core', 'nano', 'errors'],
+  ],
+  instance: ['paywall', 'options'],
+  index: ['instance', 'paywall', 'options', 'mechanisms', 'rpc', 'http', 'core', 'x402', 'errors'],
+  cli: ['index', 'client', 'devnet', 'rpc', 'stores', 'nano', 'errors'],
+}
+
+/** Files that may use what only Node has. */
+const isForNode = (path: string) =>
+  path.endsWith('.node.ts') || /^src\/(devnet\/server|stores\/sqlite)\.ts$|^src\/cli\//.test(path)
+
+const listFiles = (folder: string): readonly string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+    .map((path) => `${folder}/${path}`)
+
+/** The code without comments, whose examples import as well. */
+const codeOf = (path: string): string =>
+  readFileSync(join(ROOT, path), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
+
+interface Import {
+  readonly specifier: string
+  readonly isTypeOnly: boolean
+}
+
+/** Every module that a file names, in whatever kind of import or re-export. */
+function importsOf(path: string): readonly Import[] {
+  const statements = codeOf(path).matchAll(
+    /\b(?:(import|export)\s+(type\s)?[^'"()]*?from\s*|import\s*\(\s*|import\s*)(['"])([^'"]+)\3/g,
+  )
+  return [...statements].map(([, , type, , specifier = '']) => ({ specifier, isTypeOnly: type !== undefined }))
+}
+
+/** The row of the table that a file of `src` belongs to: its folder, or its own name without the platform. */
+function rowOf(path: string): string {
+  const [first = '', ...below] = relative('src', path).split('/')
+  return below.length > 0 ? first : first.replace(/(\.(node|web))?\.ts$/, '')
+}
+
+/** What a file imports, in the words of the table. */
+function targetOf(path: string, specifier: string): { readonly row: string; readonly file: string } {
+  if (specifier.startsWith('#')) return targetOf('src/x.ts', `./${specifier.slice(1)}.ts`)
+  if (!specifier.startsWith('.')) return { row: `npm:${specifier}`, file: specifier }
+  const target = join(dirname(path), specifier)
+  return { row: rowOf(target), file: relative('src', target) }
+}
+
+const sources = listFiles('src')
+const adapters = listFiles('adapters')
+
+/** Every import of these files that breaks a rule, as `file: import`. */
+const offences = (files: readonly string[], isWrong: (found: Import, path: string) => boolean): readonly string[] =>
+  files.flatMap((path) =>
+    importsOf(path)
+      .filter((found) => isWrong(found, path))
+      .map(({ specifier }) => `${path}: ${specifier}`),
+  )
+
+test('every kind of import is found', () => {
+  const kinds = offences(['src/client/index.ts', 'src/rpc/websocket.node.ts', 'src/devnet/embed.node.ts'], () => true)
+  for (const one of [
+    'src/client/index.ts: #client/file-journal',
+    'src/client/index.ts: ./journal.ts',
+    'src/rpc/websocket.node.ts: ws',
+    'src/devnet/embed.node.ts: ./server.ts',
+    'src/devnet/embed.node.ts: ../nano/index.ts',
+  ]) {
+    expect(kinds).toContain(one)
+  }
+})
+
+test('a file of src imports only what lies below it', () => {
+  const upwards = offences(sources, ({ specifier }, path) => {
+    if (specifier.startsWith('node:')) return false
+    const target = targetOf(path, specifier)
+    const allowed = MAY_IMPORT[rowOf(path)] ?? []
+    return target.row !== rowOf(path) && !allowed.includes(target.row) && !allowed.includes(target.file)
+  })
+  expect(upwards).toEqual([])
+})
+
+test('the table is about the folders that there are', () => {
+  expect([...new Set(sources.map(rowOf))].sort()).toEqual(Object.keys(MAY_IMPORT).sort())
+})
+
+test('an adapter imports the public door, and nothing of its framework but types', () => {
+  const wrong = ({ specifier, isTypeOnly }: Import) =>
+    specifier !== '../src/index.ts' && (!isTypeOnly || specifier.startsWith('.'))
+  expect(offences(adapters, wrong)).toEqual([])
+})
+
+test('an adapter is too short to hold a rule about money', () => {
+  const isLong = (path: string) => readFileSync(join(ROOT, path), 'utf8').split('\n').length >= 60
+  expect(adapters.filter(isLong)).toEqual([])
+})
+
+test('only the files made for it use what Node alone has', () => {
+  const portable = [...sources, ...adapters].filter((path) => !isForNode(path))
+  expect(offences(portable, ({ specifier }) => /^(node:|ws$)/.test(specifier))).toEqual([])
+  const globals = /\b(Buffer|setImmediate|__dirname|__filename|require)\b/
+  expect(portable.filter((path) => globals.test(codeOf(path)))).toEqual([])
+})
+
+test('relative imports say their extension', () => {
+  expect(offences([...sources, ...adapters], ({ specifier }) => /^\..*(?<!\.ts)$/.test(specifier))).toEqual([])
+})
+
+test('what exists for Node exists for other platforms, with the same exports', async () => {
+  const withoutPlatform = (platform: string) =>
+    sources.filter((path) => path.endsWith(`.${platform}.ts`)).map((path) => path.replace(`.${platform}.ts`, ''))
+  expect(withoutPlatform('web')).toEqual(withoutPlatform('node'))
+  for (const path of withoutPlatform('node')) {
+    const [node, web] = await Promise.all(
+      ['node', 'web'].map((platform) => import(pathToFileURL(join(ROOT, `${path}.${platform}.ts`)).href)),
+    )
+    expect(Object.keys(web).sort(), path).toEqual(Object.keys(node).sort())
+  }
+})
