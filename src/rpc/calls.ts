@@ -131,7 +131,7 @@ export async function lookUpBlocks(
       found.set(hash, answer && outcome(hash, answer))
     }
   }
-  await Promise.all(Array.from({ length: Math.min(queue.length, 8) }, worker))
+  await Promise.all(Array.from({ length: Math.min(queue.length, 3) }, worker))
   return found
 }
 
@@ -152,6 +152,8 @@ async function orUndefined<T>(nodeError: string, answer: Promise<T>): Promise<T 
  *
  * @returns For each hash its block, or undefined where the node has not seen one.
  * @throws `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`), also when one of the blocks is not the one asked for.
+ * @example
+ * (await blocksInfo(createDevnet(), [ZERO_HASH])).get(ZERO_HASH) // undefined
  */
 export async function blocksInfo(
   node: NanoNode,
@@ -163,7 +165,12 @@ export async function blocksInfo(
   return found as ReadonlyMap<BlockHash, NodeBlock | undefined>
 }
 
-/** Reads an account's state. Undefined: it has no block yet. */
+/**
+ * Reads an account's state. Undefined: it has no block yet.
+ *
+ * @example
+ * (await accountInfo(createDevnet(), DEVNET_GENESIS_ACCOUNT))?.frontier.length // 64
+ */
 export async function accountInfo(
   node: NanoNode,
   account: NanoAddress,
@@ -186,7 +193,12 @@ export async function accountInfo(
   })
 }
 
-/** Lists up to `count` confirmed sends that wait for the account. */
+/**
+ * Lists up to `count` confirmed sends that wait for the account, with their amounts in raw.
+ *
+ * @example
+ * await receivable(createDevnet(), DEVNET_GENESIS_ACCOUNT, { count: 10 }) // []
+ */
 export async function receivable(
   node: NanoNode,
   account: NanoAddress,
@@ -238,6 +250,8 @@ export async function publish(
  * @param root - 64 hex digits; see `workRoot`.
  * @param difficulty - The threshold to reach.
  * @throws {@link WorkError} (`ERR_WORK`) when the work does not reach it.
+ * @example
+ * (await generateWorkRemotely(createDevnet(), ZERO_HASH, WORK_THRESHOLDS['nano:devnet'].send)).length // 16
  */
 export async function generateWorkRemotely(
   node: NanoNode,

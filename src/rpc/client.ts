@@ -2,11 +2,12 @@
 import { ConfigError, NodeRefusedError, NodeUnavailableError } from '../errors.ts'
 import { parseBlock } from '../nano/index.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
-import { ask, type Endpoint, type Limits, parseEndpoint, type Target } from './http.ts'
+import type { Endpoint } from './http.ts'
 import { GENESIS, type Network } from './networks.ts'
 import type { NanoNode, NodeAnswer } from './node.ts'
 import { isAboutTheNode } from './refusal.ts'
-import { unlessAborted, withDeadline } from './wait.ts'
+import { type Target, targetOf } from './target.ts'
+import { unlessAborted } from './wait.ts'
 
 export interface RpcOptions {
   /** Node URLs, or nodes of any other kind; the preferred one first. */
@@ -53,46 +54,43 @@ interface Node extends NanoNode {
  * createRpc({ endpoints: ['http://127.0.0.1:7076', { url: 'https://rpc.example', key: 'k' }] }).nodes.length // 2
  */
 export function createRpc(options: RpcOptions): RpcClient {
-  const { endpoints, timeoutMs = 5_000, workTimeoutMs = 60_000, maxBytes = 4 * 1024 * 1024, network } = options
+  const { endpoints } = options
   if (endpoints.length === 0) throw new ConfigError('NANO402_RPC_URL (option rpc) names no node.')
-  const closing = new AbortController()
-  const nodes = endpoints.map((endpoint, index): Node => {
-    const name = `node ${index + 1} of ${endpoints.length}`
-    const limits = (action: string) => ({ timeoutMs: action === 'work_generate' ? workTimeoutMs : timeoutMs, maxBytes })
-    const ask = isNode(endpoint) ? askObject(endpoint, name) : askUrl(parseEndpoint(endpoint, name))
-    return createNode({ name, ask }, { limits, network, closed: closing.signal })
+  const closer = createCloser()
+  const nodes = endpoints.map((endpoint, index) => {
+    const target = targetOf(endpoint, `node ${index + 1} of ${endpoints.length}`)
+    return createNode(target, { ...options, closer })
   })
   return {
     // A node whose breaker is open is answered for at once, unless there is none better: agreement of several would
     // otherwise always wait for the one that is down.
     nodes: nodes.map(
       (node): NanoNode => ({
-        call(action, parameters, signal) {
-          const skip = node.breaker.isOpen() && nodes.some((other) => !other.breaker.isOpen())
-          if (!skip) return node.call(action, parameters, signal)
-          return Promise.reject(
-            new NodeUnavailableError('A Nano node failed several times and is left alone for a while.'),
-          )
+        async call(action, parameters, signal) {
+          if (node.breaker.isOpen() && nodes.some((other) => !other.breaker.isOpen())) {
+            throw new NodeUnavailableError('A Nano node failed several times and is left alone for a while.')
+          }
+          return node.call(action, parameters, signal)
         },
       }),
     ),
     call: (action, parameters, signal) => firstAnswer(nodes, (node) => node.call(action, parameters, signal), signal),
-    close: () => closing.abort(new NodeUnavailableError('The Nano RPC client was closed.')),
+    close: closer.close,
   }
 }
 
 /** Asks the nodes in order, passing over those that are down, until one answers for itself. */
 async function firstAnswer(
   nodes: readonly Node[],
-  ask: (node: Node) => Promise<NodeAnswer>,
+  question: (node: Node) => Promise<NodeAnswer>,
   signal: AbortSignal | undefined,
 ): Promise<NodeAnswer> {
   const healthy = nodes.filter((node) => !node.breaker.isOpen())
   const longestWaiting = nodes.toSorted((a, b) => a.breaker.openUntilMs() - b.breaker.openUntilMs()).slice(0, 1)
-  let failure: NodeUnavailableError | NodeRefusedError | undefined
+  let failure = new NodeUnavailableError('No Nano node could be asked.') as NodeUnavailableError | NodeRefusedError
   for (const node of healthy.length > 0 ? healthy : longestWaiting) {
     try {
-      return await ask(node)
+      return await question(node)
     } catch (error) {
       const goOn = error instanceof NodeRefusedError ? isAboutTheNode(error) : error instanceof NodeUnavailableError
       if (!goOn || signal?.aborted) throw error
@@ -100,47 +98,38 @@ async function firstAnswer(
       if (!(failure instanceof NodeRefusedError)) failure = error as NodeUnavailableError | NodeRefusedError
     }
   }
-  throw failure ?? new NodeUnavailableError('No Nano node could be asked.')
+  throw failure
 }
 
-/** One question to one node, over whatever leads there. */
-interface Asked {
-  readonly name: string
-  ask(
-    action: string,
-    parameters: Readonly<Record<string, unknown>>,
-    options: Limits & { readonly signals: readonly (AbortSignal | undefined)[] },
-  ): Promise<NodeAnswer>
+/** What is under way, so that it can be ended. Not one signal for all: Node warns of more than ten listeners. */
+function createCloser() {
+  const underWay = new Set<AbortController>()
+  let closed: NodeUnavailableError | undefined
+  return {
+    open(): AbortController {
+      const controller = new AbortController()
+      if (closed) controller.abort(closed)
+      else underWay.add(controller)
+      return controller
+    },
+    done: (controller: AbortController) => void underWay.delete(controller),
+    close() {
+      closed ??= new NodeUnavailableError('The Nano RPC client was closed.')
+      for (const controller of underWay) controller.abort(closed)
+    },
+  }
 }
 
-const isNode = (endpoint: string | Endpoint | NanoNode): endpoint is NanoNode =>
-  typeof endpoint === 'object' && 'call' in endpoint
+function createNode(target: Target, options: RpcOptions & { closer: ReturnType<typeof createCloser> }): Node {
+  const { timeoutMs = 5_000, workTimeoutMs = 60_000, maxBytes = 4 * 1024 * 1024, network, closer } = options
+  const breaker = createBreaker({ probeMs: timeoutMs })
 
-const askUrl =
-  (target: Target): Asked['ask'] =>
-  (action, parameters, options) =>
-    ask(target, action, parameters, options)
-
-const askObject =
-  (node: NanoNode, name: string): Asked['ask'] =>
-  (action, parameters, { timeoutMs, signals }) =>
-    withDeadline((signal) => node.call(action, parameters, signal), {
-      timeoutMs,
-      signals,
-      late: new NodeUnavailableError(`Nano ${name} gave no answer within ${timeoutMs} ms.`),
-    })
-
-function createNode(
-  target: Asked,
-  options: { limits: (action: string) => Limits; network: Network | undefined; closed: AbortSignal },
-): Node {
-  const { limits, network, closed } = options
-  const breaker = createBreaker({ probeMs: limits('').timeoutMs })
-
-  async function attempt(action: string, parameters: Readonly<Record<string, unknown>>, signal?: AbortSignal) {
+  const attempt: NanoNode['call'] = async (action, parameters, signal) => {
+    const limits = { timeoutMs: action === 'work_generate' ? workTimeoutMs : timeoutMs, maxBytes }
+    const closing = closer.open()
     breaker.asked()
     try {
-      const answer = await target.ask(action, parameters, { ...limits(action), signals: [signal, closed] })
+      const answer = await target.ask({ action, parameters, ...limits, signals: [signal, closing.signal] })
       const field = ANSWER_FIELD[action]
       if (field !== undefined && !Object.hasOwn(answer, field)) {
         throw new NodeUnavailableError(`Nano ${target.name} gave no usable answer: ${action} without ${field}.`)
@@ -149,12 +138,14 @@ function createNode(
       return answer
     } catch (error) {
       if (error instanceof NodeRefusedError) breaker.succeeded()
-      else if (!signal?.aborted && !closed.aborted) breaker.failed()
+      else if (!signal?.aborted && !closing.signal.aborted) breaker.failed()
       throw error
+    } finally {
+      closer.done(closing)
     }
   }
 
-  /** Once per node: true for good, wrong for good, or unknown, and then asked again the next time. */
+  /** Once per node: right for good, wrong for good, or not known, and then asked again the next time. */
   let checked: Promise<void> | undefined
   const checkNetwork = (name: Network) => {
     checked ??= attempt('block_info', { json_block: true, hash: GENESIS[name] }).then(
@@ -177,13 +168,13 @@ function createNode(
   }
 }
 
-const otherNetwork = (network: Network, { name }: Asked) =>
+const otherNetwork = (network: Network, { name }: Target) =>
   new ConfigError(
     `Nano ${name} does not belong to ${network}. Set NANO402_NETWORK (option network) to the node's network, or ` +
       'NANO402_RPC_URL (option rpc) to a node of this one.',
   )
 
-function requireGenesis(answer: NodeAnswer, network: Network, target: Asked): void {
+function requireGenesis(answer: NodeAnswer, network: Network, target: Target): void {
   let hash: string | undefined
   try {
     hash = parseBlock(answer.contents).hash

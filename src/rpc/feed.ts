@@ -38,6 +38,9 @@ const STABLE_MS = 10_000
 /**
  * Connects to a node's websocket once there is an account to watch, and again whenever it is lost. Never throws, and
  * keeps no process alive where the platform allows it.
+ *
+ * @example
+ * createFeed({ url: 'ws://127.0.0.1:7078' }).state() // 'down'
  */
 export function createFeed(options: FeedOptions): ConfirmationFeed {
   const { url, reconnectMs = 500, pingMs = 30_000 } = options
@@ -48,6 +51,8 @@ export function createFeed(options: FeedOptions): ConfirmationFeed {
   let state: 'connecting' | 'open' | 'down' = 'down'
   let socket: Socket | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
+  /** The subscription is sent, so that later accounts go in updates. */
+  let subscribed = false
   let closed = false
   let failures = 0
   let openedMs = 0
@@ -75,6 +80,7 @@ export function createFeed(options: FeedOptions): ConfirmationFeed {
       if (socket !== mine) return
       socket = undefined
       state = 'down'
+      subscribed = false
       failures = openedMs > 0 && performance.now() - openedMs > STABLE_MS ? 1 : failures + 1
       openedMs = 0
       if (closed) return
@@ -84,6 +90,7 @@ export function createFeed(options: FeedOptions): ConfirmationFeed {
     const mine: Socket = openWebSocket(url, {
       open() {
         heardMs = performance.now()
+        subscribed = true
         send({ action: 'subscribe', topic: 'confirmation', ack: true, options: { accounts: [...accounts] } })
         later(pingMs, ping)
       },
@@ -121,7 +128,7 @@ export function createFeed(options: FeedOptions): ConfirmationFeed {
   function watch(account: NanoAddress) {
     if (closed || accounts.has(account) || accounts.size >= MAX_ACCOUNTS) return
     accounts.add(account)
-    if (state === 'open') send({ action: 'update', topic: 'confirmation', options: { accounts_add: [account] } })
+    if (subscribed) send({ action: 'update', topic: 'confirmation', options: { accounts_add: [account] } })
     else if (accounts.size === 1) connect()
   }
   for (const account of options.accounts ?? []) watch(account)

@@ -13,8 +13,8 @@ export interface Endpoint {
   readonly key?: string
 }
 
-/** A node that can be asked. */
-export interface Target {
+/** An address that was checked. */
+export interface Address {
   /** Such as `node 1 of 2`. */
   readonly name: string
   readonly url: string
@@ -24,13 +24,17 @@ export interface Target {
   readonly secrets: readonly string[]
 }
 
-export interface Limits {
+/** One action, what it may cost, and who may end it. */
+export interface Question {
+  readonly action: string
+  readonly parameters: Readonly<Record<string, unknown>>
   readonly timeoutMs: number
   readonly maxBytes: number
+  readonly signals: readonly (AbortSignal | undefined)[]
 }
 
 /** Checks one endpoint. @throws {@link ConfigError} (`ERR_CONFIG`), without quoting it. */
-export function parseEndpoint(endpoint: string | Endpoint, name: string): Target {
+export function parseEndpoint(endpoint: string | Endpoint, name: string): Address {
   const { url: text, headers = {}, key } = typeof endpoint === 'string' ? { url: endpoint } : endpoint
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
@@ -42,33 +46,29 @@ export function parseEndpoint(endpoint: string | Endpoint, name: string): Target
   url.password = ''
   try {
     const sent = new Headers(headers)
-    sent.set('content-type', 'application/json')
     if (username + password !== '') {
       sent.set('authorization', `Basic ${btoa(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)}`)
     }
-    const secrets = [text, url.href, url.host, key, password, ...sent.values()].filter((secret) => secret !== undefined)
-    return { name, url: url.href, headers: sent, key, secrets: secrets.filter((secret) => secret.length > 3) }
+    const own = [text, url.href, url.host, url.pathname, ...url.searchParams.values(), username, password]
+    const secrets = [...own, ...sent.values(), key ?? ''].filter((secret) => secret.length > 3)
+    sent.set('content-type', 'application/json')
+    return { name, url: url.href, headers: sent, key, secrets }
   } catch {
     throw new ConfigError(`NANO402_RPC_URL (option rpc): ${name} has a header or password that HTTP cannot carry.`)
   }
 }
 
 /** Asks one node once. */
-export async function ask(
-  target: Target,
-  action: string,
-  parameters: Readonly<Record<string, unknown>>,
-  options: Limits & { readonly signals: readonly (AbortSignal | undefined)[] },
-): Promise<NodeAnswer> {
-  const { timeoutMs, maxBytes, signals } = options
-  const unusable = (what: string) => new NodeUnavailableError(`Nano ${target.name} gave no usable answer: ${what}.`)
-  const body = JSON.stringify({ ...parameters, ...(target.key !== undefined && { key: target.key }), action })
+export async function askUrl(address: Address, question: Question): Promise<NodeAnswer> {
+  const { action, parameters, timeoutMs, maxBytes, signals } = question
+  const unusable = (what: string) => new NodeUnavailableError(`Nano ${address.name} gave no usable answer: ${what}.`)
+  const body = JSON.stringify({ ...parameters, ...(address.key !== undefined && { key: address.key }), action })
   const text = await withDeadline(
     async (inner) => {
       // Followed by hand, that is not at all: a redirect would carry key and headers to a stranger. ('error' is not
       // available on every edge runtime.)
-      const init = { method: 'POST', headers: target.headers, body, redirect: 'manual', signal: inner } as const
-      const response = await fetch(target.url, init).catch((error: unknown) => {
+      const init = { method: 'POST', headers: address.headers, body, redirect: 'manual', signal: inner } as const
+      const response = await fetch(address.url, init).catch((error: unknown) => {
         throw unusable(`the connection failed${systemCode(error)}`)
       })
       if (response.status !== 200) {
@@ -86,7 +86,7 @@ export async function ask(
   if (answer === undefined) throw unusable('not a JSON object')
   if (answer.error === undefined) return answer
   if (typeof answer.error !== 'string') throw unusable('an error that is not a text')
-  throw new NodeRefusedError(action, withoutSecrets(answer.error, target.secrets))
+  throw new NodeRefusedError(action, withoutSecrets(answer.error, address.secrets))
 }
 
 /** Reads at most so many bytes of UTF-8. Undefined: there were more. */

@@ -10,7 +10,7 @@ import type { ConfirmationFeed } from './feed.ts'
 import type { NanoNode } from './node.ts'
 import { type LedgerBlock, observe } from './observe.ts'
 import { createPoller } from './poll.ts'
-import { unlessAborted, withDeadline } from './wait.ts'
+import { givenUp, unlessAborted, withDeadline } from './wait.ts'
 
 export interface LedgerOptions {
   /** All nodes as one, with fail-over: asked when no agreement is wanted. */
@@ -55,6 +55,8 @@ export interface Ledger {
  * Makes a ledger of nodes.
  *
  * @throws {@link ConfigError} (`ERR_CONFIG`) when more nodes should agree than there are.
+ * @example
+ * await createLedger({ node: createDevnet(), nodes: [] }).find(ZERO_HASH) // undefined
  */
 export function createLedger(options: LedgerOptions): Ledger {
   const { node, nodes, quorum = 1, feed, maxBatch = 128, maxWaiting = 1_024, pollMs = 250 } = options
@@ -72,7 +74,9 @@ export function createLedger(options: LedgerOptions): Ledger {
     const limits = { timeoutMs: lookupTimeoutMs, late, signals: [closing.signal] }
     const sights = await withDeadline((signal) => observe(observer, hashes, signal), limits)
     for (const [hash, sight] of sights) {
-      if (sight !== undefined && !(sight instanceof NodeUnavailableError)) known.set(hash, sight)
+      const isShown = sight !== undefined && !(sight instanceof NodeUnavailableError)
+      // Confirmed is for good, whatever a slower answer still says.
+      if (isShown && !known.get(hash)?.confirmed) known.set(hash, sight)
     }
     return sights
   }
@@ -89,7 +93,10 @@ export function createLedger(options: LedgerOptions): Ledger {
     const block = known.get(hash)
     return block?.confirmed ? block : undefined
   }
-  const find = async (hash: BlockHash, signal?: AbortSignal) => peek(hash) ?? unlessAborted(load(hash), signal)
+  const find = async (hash: BlockHash, signal?: AbortSignal) => {
+    if (signal?.aborted) throw givenUp(signal)
+    return peek(hash) ?? unlessAborted(load(hash), signal)
+  }
 
   return {
     peek,

@@ -31,6 +31,8 @@ export interface Observer {
   proven(hash: BlockHash): LedgerBlock | undefined
 }
 
+const BREATHE_EVERY_MS = 20
+
 /** Looks blocks up. Never rejects for one bad block; rejects when too few nodes answer at all. */
 export async function observe(
   observer: Observer,
@@ -38,31 +40,42 @@ export async function observe(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<BlockHash, Sight>> {
   const answers = await askAll(observer, hashes, signal)
-  const versionsOf = (hash: BlockHash) => answers.map((answer) => answer.get(hash)).filter(isShown)
-  const shown = new Map(hashes.flatMap((hash) => versionsOf(hash).map(({ block }) => [hash, block] as const)))
+  const shown = new Map(
+    answers.flatMap((answer) => [...answer].flatMap(([hash, entry]) => (isShown(entry) ? [[hash, entry.block]] : []))),
+  )
   const previousHashes = [...shown].flatMap(([hash, block]) =>
     block.type === 'state' && block.previous !== ZERO_HASH && !observer.proven(hash) ? [block.previous] : [],
   )
   const previousBlocks = await findContents(observer, { hashes: previousHashes, shown }, signal)
-  return new Map(
-    hashes.map((hash): [BlockHash, Sight] => {
-      const entries = answers.map((answer) => answer.get(hash))
-      const versions = versionsOf(hash)
-      if (versions.length === 0) return [hash, unseen(entries, observer.quorum)]
-      const contents = observer.proven(hash) ?? prove(versions, previousBlocks, observer.quorum)
-      if (contents instanceof NodeUnavailableError) return [hash, contents]
-      const timestamps = versions.flatMap(({ localTimestampMs }) => localTimestampMs ?? [])
-      return [
-        hash,
-        {
-          block: contents.block,
-          sent: contents.sent,
-          confirmed: versions.filter(({ confirmed }) => confirmed).length >= observer.quorum,
-          localTimestampMs: timestamps.length > 0 ? Math.min(...timestamps) : undefined,
-        },
-      ]
-    }),
-  )
+  const sights = new Map<BlockHash, Sight>()
+  let busySinceMs = performance.now()
+  for (const hash of hashes) {
+    sights.set(hash, judge(observer, hash, { entries: answers.map((answer) => answer.get(hash)), previousBlocks }))
+    // A signature costs milliseconds, so a full batch would hold up everything else for half a second.
+    if (performance.now() - busySinceMs < BREATHE_EVERY_MS) continue
+    await new Promise((resolve) => setTimeout(resolve))
+    busySinceMs = performance.now()
+  }
+  return sights
+}
+
+/** What to believe of what the nodes say about one block. */
+function judge(
+  { proven, quorum }: Observer,
+  hash: BlockHash,
+  said: { readonly entries: readonly Entry[]; readonly previousBlocks: ReadonlyMap<BlockHash, ParsedBlock> },
+): Sight {
+  const versions = said.entries.filter(isShown)
+  if (versions.length === 0) return unseen(said.entries, quorum)
+  const contents = proven(hash) ?? prove(versions, said.previousBlocks, quorum)
+  if (contents instanceof NodeUnavailableError) return contents
+  const timestamps = versions.flatMap(({ localTimestampMs }) => localTimestampMs ?? [])
+  return {
+    block: contents.block,
+    sent: contents.sent,
+    confirmed: versions.filter(({ confirmed }) => confirmed).length >= quorum,
+    localTimestampMs: timestamps.length > 0 ? Math.min(...timestamps) : undefined,
+  }
 }
 
 type Entry = NodeBlock | NodeUnavailableError | undefined

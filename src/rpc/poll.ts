@@ -96,6 +96,7 @@ export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptio
       }
       const { waiters } = entry
       const { promise, resolve, reject } = deferred<LedgerBlock | undefined>()
+      // Somebody awaits it, so a process does not end before it; the poller alone would not keep it.
       const timer = setTimeout(() => end(waiting.get(hash)?.last), timeoutMs)
       const abort = () => signal && end(givenUp(signal))
       function end(outcome: Sight) {

@@ -67,9 +67,10 @@ export interface Deferred<T> {
 
 /** `Promise.withResolvers`, which Node 20 lacks. */
 export function deferred<T>(): Deferred<T> {
-  let settlers: Pick<Deferred<T>, 'resolve' | 'reject'> | undefined
-  const promise = new Promise<T>((resolve, reject) => {
-    settlers = { resolve, reject }
+  let resolve: (value: T) => void = () => {}
+  let reject: (reason: unknown) => void = () => {}
+  const promise = new Promise<T>((...settlers) => {
+    ;[resolve, reject] = settlers
   })
-  return { promise, ...(settlers as unknown as Pick<Deferred<T>, 'resolve' | 'reject'>) }
+  return { promise, resolve, reject }
 }

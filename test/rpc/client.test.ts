@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { createRpc, GENESIS } from 'nano402/rpc'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createBreaker } from '../../src/rpc/breaker.ts'
 import { everythingSaid, failure, serve } from './support.ts'
 
@@ -118,12 +118,14 @@ test('an error text of the node is a refusal that keeps the text', async () => {
 })
 
 test('no error shows the URL, the key, a header or the password, even when the node echoes them', async () => {
-  const secrets = ['s3cret-key', 's3cret-header', 's3cret-path', 's3cret-password', '127.0.0.1']
-  const echo = await serve(({ body, headers }) => ({ error: `${body.key} ${headers['x-key']} ${headers.host} no` }))
+  const secrets = ['s3cret-key', 's3cret-query', 's3cret-header', 's3cret-path', 's3cret-password', '127.0.0.1']
+  const echo = await serve(({ body, headers }) => ({
+    error: `${body.key} ${headers['x-key']} ${headers.host} ${headers.authorization} /s3cret-path s3cret-query`,
+  }))
   const dead = await serve(() => undefined)
   await dead.close()
   const endpoint = (url: string) => ({
-    url: `${url.replace('//', '//me:s3cret-password@')}s3cret-path?key=s3cret-path`,
+    url: `${url.replace('//', '//me:s3cret-password@')}s3cret-path?key=s3cret-query`,
     key: 's3cret-key',
     headers: { 'x-key': 's3cret-header' },
   })
@@ -145,6 +147,7 @@ test('no error shows the URL, the key, a header or the password, even when the n
   ])
   for (const error of errors) {
     for (const secret of secrets) expect(everythingSaid(error)).not.toContain(secret)
+    expect(everythingSaid(error)).not.toContain(btoa('me:s3cret-password'))
   }
   expect(errors[1]?.message).toContain('node 1 of 1')
   expect(errors[1]?.message).toContain('ECONNREFUSED')
@@ -155,6 +158,17 @@ test('an error text of the node is kept short and on one line', async () => {
   const error = await failure(createRpc({ endpoints: [server.url] }).call('version', {}))
   expect(error).toMatchObject({ nodeError: expect.stringMatching(/^a b x+$/) })
   expect(error.message.length).toBeLessThan(300)
+})
+
+test('many questions at once cause no warning', async () => {
+  const warned = vi.fn()
+  process.on('warning', warned)
+  onTestFinished(() => void process.off('warning', warned))
+  const server = await serve(({ body }) => (body.action === 'block_info' ? DEV_GENESIS : VERSION))
+  const rpc = createRpc({ endpoints: [server.url], network: 'nano:devnet' })
+  await Promise.all(Array.from({ length: 50 }, () => rpc.call('version', {})))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(warned).not.toHaveBeenCalled()
 })
 
 describe('several nodes', () => {
@@ -243,6 +257,39 @@ test('a breaker opens after three failures in a row and lets one probe through a
   breaker.succeeded()
   fail(2)
   expect(breaker.isOpen()).toBe(false)
+})
+
+describe('a node that is an object', () => {
+  test('is asked in its turn, like an address', async () => {
+    const first = await serve((_, response) => void response.writeHead(502).end())
+    const rpc = createRpc({ endpoints: [first.url, { call: async () => VERSION }] })
+    expect(await rpc.call('version', {})).toEqual(VERSION)
+    expect(rpc.nodes).toHaveLength(2)
+  })
+
+  test('may never answer, or throw what it likes, and is unavailable then', async () => {
+    const silent = createRpc({ endpoints: [{ call: () => new Promise(() => {}) }], timeoutMs: 20 })
+    const wild = createRpc({
+      endpoints: [
+        {
+          call() {
+            throw new TypeError('mine')
+          },
+        },
+      ],
+    })
+    expect(await failure(silent.call('version', {}))).toMatchObject({ code: 'ERR_NODE_UNAVAILABLE' })
+    expect(await failure(wild.call('version', {}))).toMatchObject({
+      code: 'ERR_NODE_UNAVAILABLE',
+      cause: { message: 'mine' },
+    })
+  })
+
+  test('has its network checked, too', async () => {
+    const call = async (action: string) => (action === 'block_info' ? MAIN_GENESIS : VERSION)
+    const rpc = createRpc({ endpoints: [{ call }], network: 'nano:devnet' })
+    expect(await failure(rpc.call('version', {}))).toMatchObject({ code: 'ERR_CONFIG' })
+  })
 })
 
 describe('giving up', () => {
