@@ -66,7 +66,12 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
   // Unconfirmed ones are kept as well, for what is proven of them, but never given out from here.
   const known = new LRUCache<BlockHash, LedgerBlock>({ max: cacheSize })
-  const observer = { nodes: quorum > 1 ? nodes : [node], quorum, proven: (hash: BlockHash) => known.get(hash) }
+  const observer = {
+    nodes: quorum > 1 ? nodes : [node],
+    quorum,
+    proven: (hash: BlockHash) => known.get(hash),
+    distrust: (hash: BlockHash) => void known.delete(hash),
+  }
   const closing = new AbortController()
 
   const look = async (hashes: readonly BlockHash[]) => {

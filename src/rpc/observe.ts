@@ -1,6 +1,6 @@
 /**
- * What one or several nodes say about some blocks, boiled down to what we believe: contents and signature prove
- * themselves, the amount follows from the previous block, and only "confirmed" is taken on the nodes' word.
+ * What one or several nodes say about some blocks, boiled down to what we believe: contents prove
+ * themselves by their hash, the amount follows from the previous block, and only "confirmed" is taken on the nodes' word.
  */
 import { ConfigError, NodeUnavailableError } from '../errors.ts'
 import { type BlockHash, isSignedByAccount, type ParsedBlock, type Raw, raw, ZERO_HASH } from '../nano/index.ts'
@@ -9,7 +9,7 @@ import type { NanoNode } from './node.ts'
 
 /** A block whose contents are proven. */
 export interface LedgerBlock {
-  /** Hashed here; of a send, the signature is its account's. */
+  /** Hashed here. Whether it is signed is {@link LedgerBlock.isSigned}'s to say. */
   readonly block: ParsedBlock
   /** What a send moved, in raw: the previous block's balance minus this one's. Undefined for every other block. */
   readonly sent: Raw | undefined
@@ -17,6 +17,11 @@ export interface LedgerBlock {
   readonly confirmed: boolean
   /** When the nodes first saw the block (Unix time in ms), the earliest; undefined where none knows. */
   readonly localTimestampMs: number | undefined
+  /**
+   * Whether the account's own key signed the block. Costs milliseconds the first time it is asked, so ask last: any
+   * public block can be presented by anybody.
+   */
+  isSigned(): boolean
 }
 
 /** A block, nothing where the nodes have seen none, or why neither can be said. */
@@ -29,9 +34,9 @@ export interface Observer {
   readonly quorum: number
   /** What was proven before, by hash, so that it is not proven again. */
   proven(hash: BlockHash): LedgerBlock | undefined
+  /** A block under this hash was shown with a signature that is false: it is to be looked up anew. */
+  distrust(hash: BlockHash): void
 }
-
-const BREATHE_EVERY_MS = 20
 
 /** Looks blocks up. Never rejects for one bad block; rejects when too few nodes answer at all. */
 export async function observe(
@@ -47,32 +52,29 @@ export async function observe(
     block.type === 'state' && block.previous !== ZERO_HASH && !observer.proven(hash) ? [block.previous] : [],
   )
   const previousBlocks = await findContents(observer, { hashes: previousHashes, shown }, signal)
-  const sights = new Map<BlockHash, Sight>()
-  let busySinceMs = performance.now()
-  for (const hash of hashes) {
-    sights.set(hash, judge(observer, hash, { entries: answers.map((answer) => answer.get(hash)), previousBlocks }))
-    // A signature costs milliseconds, so a full batch would hold up everything else for half a second.
-    if (performance.now() - busySinceMs < BREATHE_EVERY_MS) continue
-    await new Promise((resolve) => setTimeout(resolve))
-    busySinceMs = performance.now()
-  }
-  return sights
+  return new Map(
+    hashes.map((hash) => [
+      hash,
+      judge(observer, hash, { entries: answers.map((answer) => answer.get(hash)), previousBlocks }),
+    ]),
+  )
 }
 
 /** What to believe of what the nodes say about one block. */
 function judge(
-  { proven, quorum }: Observer,
+  { proven, distrust, quorum }: Observer,
   hash: BlockHash,
   said: { readonly entries: readonly Entry[]; readonly previousBlocks: ReadonlyMap<BlockHash, ParsedBlock> },
 ): Sight {
   const versions = said.entries.filter(isShown)
   if (versions.length === 0) return unseen(said.entries, quorum)
-  const contents = proven(hash) ?? prove(versions, said.previousBlocks, quorum)
+  const contents = proven(hash) ?? prove(versions, said.previousBlocks, { quorum, distrust })
   if (contents instanceof NodeUnavailableError) return contents
   const timestamps = versions.flatMap(({ localTimestampMs }) => localTimestampMs ?? [])
   return {
     block: contents.block,
     sent: contents.sent,
+    isSigned: contents.isSigned,
     confirmed: versions.filter(({ confirmed }) => confirmed).length >= quorum,
     localTimestampMs: timestamps.length > 0 ? Math.min(...timestamps) : undefined,
   }
@@ -124,20 +126,29 @@ async function findContents(
 function prove(
   versions: readonly NodeBlock[],
   previousBlocks: ReadonlyMap<BlockHash, ParsedBlock>,
-  quorum: number,
-): Pick<LedgerBlock, 'block' | 'sent'> | NodeUnavailableError {
+  { quorum, distrust }: Pick<Observer, 'quorum' | 'distrust'>,
+): Pick<LedgerBlock, 'block' | 'sent' | 'isSigned'> | NodeUnavailableError {
   const block = versions[0]?.block
-  if (block === undefined || block.type !== 'state' || block.previous === ZERO_HASH) {
-    return block ? { block, sent: undefined } : new NodeUnavailableError('No Nano node showed the block.')
-  }
+  if (block === undefined) return new NodeUnavailableError('No Nano node showed the block.')
+  const isSigned = once(() => {
+    const signed = versions.some((version) => version.block.type === 'state' && isSignedByAccount(version.block))
+    if (!signed) distrust(block.hash)
+    return signed
+  })
+  if (block.type !== 'state' || block.previous === ZERO_HASH) return { block, sent: undefined, isSigned }
   const previous = previousBlocks.get(block.previous)
   if (previous === undefined) return new NodeUnavailableError('No Nano node showed the block before the one asked for.')
   const sent = previous.balance === undefined ? agreedAmount(versions, quorum) : previous.balance - block.balance
   if (sent === undefined) return new NodeUnavailableError('The Nano nodes do not agree on what the block moved.')
-  if (sent <= 0n) return { block, sent: undefined }
-  const signed = versions.map((version) => version.block).find((b) => b.type === 'state' && isSignedByAccount(b))
-  if (signed === undefined) return new NodeUnavailableError('The Nano node answered a block whose signature is false.')
-  return { block: signed, sent: raw(sent) }
+  return { block, sent: sent > 0n ? raw(sent) : undefined, isSigned }
+}
+
+function once(ask: () => boolean): () => boolean {
+  let answer: boolean | undefined
+  return () => {
+    answer ??= ask()
+    return answer
+  }
 }
 
 /**

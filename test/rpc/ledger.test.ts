@@ -78,7 +78,7 @@ describe('find', () => {
     const net = devnet()
     const payer = await net.fundedSeed()
     const hash = await pay(net, payer, raw(12345n))
-    expect(await open(net).find(hash)).toEqual({
+    expect(await open(net).find(hash)).toMatchObject({
       block: expect.objectContaining({ hash, account: payer.account, link: addressToPublicKey(PAYEE) }),
       sent: 12345n,
       confirmed: true,
@@ -255,9 +255,15 @@ describe('a node that lies', () => {
     expect(await failure(forged)).toMatchObject({ code: 'ERR_NODE_UNAVAILABLE' })
   })
 
-  test('about the signature is a node that is unavailable', async () => {
-    const forged = lied((info) => ({ ...info, contents: { ...contents(info), signature: 'AB'.repeat(64) } }))
-    expect(await failure(forged)).toMatchObject({ code: 'ERR_NODE_UNAVAILABLE', message: /signature/ })
+  test('about the signature is found out when it is asked for, and not remembered', async () => {
+    const net = devnet()
+    const hash = await net.faucet(PAYEE, raw(5n))
+    const { node, control } = watched(net)
+    const ledger = open(node)
+    control.lie = (_of, info) => ({ ...info, contents: { ...contents(info), signature: 'AB'.repeat(64) } })
+    expect((await ledger.find(hash))?.isSigned()).toBe(false)
+    control.lie = (_of, info) => info
+    expect((await ledger.find(hash))?.isSigned()).toBe(true)
   })
 
   test('about the block before is a node that is unavailable', async () => {
@@ -536,7 +542,9 @@ describe('agreement of two nodes of three', () => {
   ])('is not spoilt by one that %s', async (_, about) => {
     const { hash, ledger, lie } = await three()
     lie(about)
-    expect(await ledger.find(hash)).toMatchObject({ sent: 5n, confirmed: true })
+    const found = await ledger.find(hash)
+    expect(found).toMatchObject({ sent: 5n, confirmed: true })
+    expect(found?.isSigned()).toBe(true)
   })
 
   test('is not spoilt by one that is down or hides the block', async () => {

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache'
 import type { Mechanism, Proof, Verified } from '../../core/mechanism.ts'
 import { type Quote, TAG_MODULUS } from '../../core/quote.ts'
 import { refusal } from '../../core/refusal.ts'
+import { NodeUnavailableError } from '../../errors.ts'
 import {
   addressToPublicKey,
   type BlockHash,
@@ -15,7 +16,7 @@ import {
   type Raw,
   type StateBlock,
 } from '../../nano/index.ts'
-import type { Ledger } from '../../rpc/index.ts'
+import type { Ledger, LedgerBlock } from '../../rpc/index.ts'
 import type { PaymentPayload } from '../../x402/shapes.ts'
 
 /** What a payer presents: the hash of its send, and the session that it pays. */
@@ -76,15 +77,16 @@ export function sessionMechanism({ ledger, confirmTimeoutMs }: SessionOptions): 
         if (!mayLookUp(quote.id, hash)) return refusal('too_many_attempts')
         found = await ledger.find(hash, signal)
       }
-      const mismatch = found && mismatchOf(found, quote)
-      if (mismatch) return refusal(mismatch)
-      if (!found?.confirmed) {
-        const waitOptions = { timeoutMs: confirmTimeoutMs, ...(signal && { signal }) }
-        found = await ledger.waitConfirmed(hash, waitOptions)
-        const lateMismatch = found && mismatchOf(found, quote)
-        if (lateMismatch) return refusal(lateMismatch)
+      if (!found?.confirmed && !(found && mismatchOf(found, quote))) {
+        found = await ledger.waitConfirmed(hash, { timeoutMs: confirmTimeoutMs, ...(signal && { signal }) })
       }
-      if (!found?.confirmed || found.block.type !== 'state') return refusal('settlement_pending')
+      if (!found) return refusal('settlement_pending')
+      const mismatch = mismatchOf(found, quote)
+      if (mismatch) return refusal(mismatch)
+      if (!found.confirmed || found.block.type !== 'state') return refusal('settlement_pending')
+      // Last, because it costs milliseconds, and anybody can present any public block.
+      if (!found.isSigned())
+        throw new NodeUnavailableError('The Nano node showed a payment that its account did not sign.')
       return verified(hash, found.block, found.localTimestampMs, quote)
     },
   }
@@ -101,10 +103,8 @@ function readSessionProof({ payload }: PaymentPayload): SessionProof | undefined
   }
 }
 
-type Found = NonNullable<Awaited<ReturnType<Ledger['find']>>>
-
 /** Why this block is not the payment that the quote asks for. Accounts are compared by key, never by text. */
-function mismatchOf({ block, sent }: Found, quote: Quote): 'amount_mismatch' | 'recipient_mismatch' | undefined {
+function mismatchOf({ block, sent }: LedgerBlock, quote: Quote): 'amount_mismatch' | 'recipient_mismatch' | undefined {
   if (block.type !== 'state' || sent === undefined) return 'amount_mismatch'
   if (block.link !== keyOf(quote.payTo)) return 'recipient_mismatch'
   return isExact(sent, quote) ? undefined : 'amount_mismatch'
