@@ -47,7 +47,8 @@ export async function readBody(request: PaywallRequest, limit: number): Promise<
 const isStandardRequest = (request: PaywallRequest): request is Request =>
   'clone' in request && typeof request.clone === 'function'
 
-function joinChunks(chunks: readonly Uint8Array[], length: number): Uint8Array {
+/** `length` bytes, in chunks, as one piece. */
+export function joinChunks(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const body = new Uint8Array(length)
   let at = 0
   for (const chunk of chunks) {

@@ -1,5 +1,5 @@
 /** Node's own request, seen as the guard sees requests. */
-import type { PaywallRequest } from '../core/request.ts'
+import { joinChunks, type PaywallRequest } from '../core/request.ts'
 import { PriceError } from '../errors.ts'
 
 /** The part of Node's `IncomingMessage` that is needed here; `originalUrl` is Express's, from before any rewrite. */
@@ -10,6 +10,7 @@ export interface ReadRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly complete: boolean
   readonly readableEnded: boolean
+  readonly readableLength: number
   read(): Uint8Array | null
   unshift(chunk: Uint8Array): void
   on(event: 'readable' | 'error' | 'close', listener: () => void): unknown
@@ -28,12 +29,16 @@ export const asText = (value: number | string | readonly string[] | undefined): 
 export function nodeRequest(req: ReadRequest, res: ClosingResponse): PaywallRequest {
   const gone = new AbortController()
   res.once('close', () => gone.abort())
+  let body: Promise<Uint8Array | undefined> | undefined
   return {
     method: req.method ?? 'GET',
     url: req.originalUrl ?? req.url ?? '/',
     headers: { get: (name) => asText(req.headers[name.toLowerCase()]) },
     signal: gone.signal,
-    readBody: (limit) => peekBody(req, limit),
+    readBody(limit) {
+      body ??= peekBody(req, limit)
+      return body
+    },
   }
 }
 
@@ -42,22 +47,32 @@ async function peekBody(req: ReadRequest, limit: number): Promise<Uint8Array | u
   if (req.readableEnded) {
     throw new PriceError('The price reads the body, but something read it before: put the paywall before body parsers.')
   }
-  if (Number(asText(req.headers['content-length']) ?? 0) > limit) return undefined
+  const announced = Number(asText(req.headers['content-length']))
+  if (announced > limit) return undefined
+  // To read an empty stream would end it, and who comes later would wait for an end that was.
+  if (announced === 0 || (req.complete && req.readableLength === 0)) return new Uint8Array(0)
   const chunks: Uint8Array[] = []
   let length = 0
-  await new Promise<void>((resolve, reject) => {
-    const done = (settle: () => void) => {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
       for (const [event, listener] of listeners) req.off(event, listener)
-      settle()
     }
     const take = () => {
       for (let chunk = req.read(); chunk; chunk = req.read()) {
         chunks.push(chunk)
         length += chunk.length
       }
-      if (length > limit || req.complete) done(resolve)
+      if (length <= limit && !req.complete) return
+      stop()
+      const body = joinChunks(chunks, length)
+      // Put back at once: in the next tick a stream that was read to its end would say so, and take nothing back.
+      if (length > 0) req.unshift(body)
+      resolve(length > limit ? undefined : body)
     }
-    const fail = () => done(() => reject(new PriceError('The body could not be read to its end.')))
+    const fail = () => {
+      stop()
+      reject(new PriceError('The body could not be read to its end.'))
+    }
     const listeners = [
       ['readable', take],
       ['error', fail],
@@ -66,13 +81,4 @@ async function peekBody(req: ReadRequest, limit: number): Promise<Uint8Array | u
     for (const [event, listener] of listeners) req.on(event, listener)
     take()
   })
-  const body = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.length
-  }
-  // Put back at once: in the next tick a stream that was read to its end would say so, and take nothing back.
-  if (length > 0) req.unshift(body)
-  return length > limit ? undefined : body
 }
