@@ -5,6 +5,7 @@ import { memoryStore } from 'nano402/stores/memory'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSettlementResponse } from '../../src/x402/headers.ts'
 import { frameworks } from '../support/frameworks.ts'
+import { disposable, until } from '../support/wait.ts'
 import { buy, challengeOf, createWorld, offerOf, proofHeader, type World } from '../support/world.ts'
 
 let world: World
@@ -123,14 +124,4 @@ describe.each(frameworks)('$name', ({ serve }) => {
     expect((await fetch(`${app.url}/report`, { method: 'OPTIONS' })).status).toBe(402)
     expect(app.runs()).toBe(0)
   })
-})
-
-/** Waits for a condition by giving way to other work; the test's own time limit ends it. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
-}
-
-const disposable = <T extends { close(): Promise<void> }>(value: T): T & AsyncDisposable => ({
-  ...value,
-  [Symbol.asyncDispose]: () => value.close(),
 })

@@ -1,5 +1,5 @@
 /** Every framework that has an adapter, behind one door: a whole app behind the paywall, on a real socket. */
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve as serveFetch } from '@hono/node-server'
 import express5 from 'express'
@@ -36,14 +36,40 @@ export interface Framework {
   serve(options: PaywallOptions | Paywall, handler?: Handler): Promise<Served>
 }
 
+/** A handler over Node's own request and response, for what only such a handler can do. */
+export type NodeHandler = (
+  req: IncomingMessage & { readonly payment?: Payment },
+  res: ServerResponse,
+  next: (error?: unknown) => void,
+) => unknown
+
+/** What runs such handlers behind nano402/express. */
+export interface NodeServer {
+  readonly name: string
+  serve(
+    options: PaywallOptions | Paywall,
+    handler: NodeHandler,
+    around?: { readonly before?: readonly NodeHandler[]; readonly after?: readonly NodeHandler[] },
+  ): Promise<Served>
+}
+
+/** What runs handlers that return a `Response`. */
+export interface FetchServer {
+  readonly name: string
+  serve(
+    options: PaywallOptions | Paywall,
+    handler: (request: Request, payment: Payment) => Response | Promise<Response>,
+  ): Promise<Served>
+}
+
 const ok: Handler = () => ({ body: 'paid content' })
 
-/** Counts how often a handler runs. */
-function counted(handler: Handler) {
+/** Counts how often a function runs. */
+export function counted<P extends unknown[], R>(count: (...parameters: P) => R) {
   let runs = 0
-  const run: Handler = (request) => {
+  const run = (...parameters: P): R => {
     runs++
-    return handler(request)
+    return count(...parameters)
   }
   return { run, runs: () => runs }
 }
@@ -62,69 +88,124 @@ export async function listen(listener: RequestListener) {
   }
 }
 
-type ExpressFactory = typeof express5
-
-const expressFramework = (name: string, express: ExpressFactory): Framework => ({
-  name,
-  async serve(options, handler = ok) {
-    const { run, runs } = counted(handler)
-    const app = express()
-    app.use(expressPaywall(options))
-    app.use((req, res, next) => {
-      // As an application of both Express 4 and 5 writes an asynchronous handler.
-      Promise.resolve()
-        .then(() => run({ url: req.originalUrl, method: req.method, payment: req.payment as Payment }))
-        .then(({ status = 200, headers = {}, body = '' }) => void res.status(status).set(headers).send(body))
-        .catch(next)
-    })
-    app.use(((_error, _req, res, _next) => void res.status(500).send('failed')) satisfies express5.ErrorRequestHandler)
-    const { url, close } = await listen(app)
-    return { url, runs, close }
-  },
-})
-
 /** A fetch handler on a real socket. */
-async function listenFetch(fetch: (request: Request) => Response | Promise<Response>) {
+export async function listenFetch(fetch: (request: Request) => Response | Promise<Response>) {
   return new Promise<{ url: string; close(): Promise<void> }>((resolve) => {
     const server = serveFetch({ fetch, port: 0, hostname: '127.0.0.1', overrideGlobalObjects: false }, ({ port }) =>
       resolve({
         url: `http://127.0.0.1:${port}`,
-        close: () => new Promise((done) => server.close(() => done())),
+        async close() {
+          if ('closeAllConnections' in server) server.closeAllConnections()
+          await new Promise((done) => server.close(done))
+        },
       }),
     )
   })
 }
 
-const respond = ({ status = 200, headers = {}, body = '' }: Answer) =>
-  new Response(status === 204 || status === 304 ? null : body, { status, headers })
+/** Express 5 and Express 4, which an application uses alike. */
+export const expresses: readonly { readonly name: string; readonly express: typeof express5 }[] = [
+  { name: 'Express 5', express: express5 },
+  { name: 'Express 4', express: express4 as unknown as typeof express5 },
+]
 
-const hono: Framework = {
+/** Answers a failure as applications do: with 500, or, too late for that, as Express itself does. */
+export const onExpressError: express5.ErrorRequestHandler = (error, _req, res, next) =>
+  res.headersSent ? next(error) : void res.status(500).send('failed')
+
+const expressServer = ({ name, express }: (typeof expresses)[number]): NodeServer => ({
+  name,
+  async serve(options, handler, { before = [], after = [] } = {}) {
+    const { run, runs } = counted(handler)
+    const app = express()
+    const use = (middleware: NodeHandler) =>
+      app.use((req, res, next) => {
+        const result = middleware(req, res, next)
+        if (result instanceof Promise) result.catch(next) // which Express 4 leaves to the application
+      })
+    for (const middleware of before) use(middleware)
+    app.use(expressPaywall(options))
+    for (const middleware of after) use(middleware)
+    use(run)
+    app.use(onExpressError)
+    const { url, close } = await listen(app)
+    return { url, runs, close }
+  },
+})
+
+/** No framework: Node's own server, and middleware called by hand. */
+const plainServer: NodeServer = {
+  name: 'node:http',
+  async serve(options, handler, { before = [], after = [] } = {}) {
+    const { run, runs } = counted(handler)
+    const steps: readonly NodeHandler[] = [...before, expressPaywall(options), ...after, run]
+    const { url, close } = await listen((req, res) => {
+      const fail = () => {
+        if (res.headersSent) return res.destroy()
+        res.statusCode = 500
+        res.end('failed')
+      }
+      const step = (i: number) => (error?: unknown) => {
+        if (error) return void fail()
+        Promise.resolve()
+          .then(() => steps[i]?.(req, res, step(i + 1)))
+          .catch(fail)
+      }
+      step(0)()
+    })
+    return { url, runs, close }
+  },
+}
+
+export const nodeServers: readonly NodeServer[] = [...expresses.map(expressServer), plainServer]
+
+const honoServer: FetchServer = {
   name: 'Hono',
-  async serve(options, handler = ok) {
+  async serve(options, handler) {
     const { run, runs } = counted(handler)
     const app = new Hono()
     app.use(honoPaywall(options))
-    app.all('*', async (c) => respond(await run({ url: c.req.url, method: c.req.method, payment: c.get('payment') })))
+    app.all('*', (c) => run(c.req.raw, c.get('payment')))
     app.onError((_error, c) => c.text('failed', 500))
     return { ...(await listenFetch(app.fetch)), runs }
   },
 }
 
-const next: Framework = {
+const nextServer: FetchServer = {
   name: 'Next.js route handler',
-  async serve(options, handler = ok) {
+  async serve(options, handler) {
     const { run, runs } = counted(handler)
-    const route = nextPaywall<object>(options, async (request, { payment }) =>
-      respond(await run({ url: request.url, method: request.method, payment })),
-    )
+    const route = nextPaywall<object>(options, (request, { payment }) => run(request, payment))
     const guarded = (request: Request) => route(request, {}).catch(() => new Response('failed', { status: 500 }))
     return { ...(await listenFetch(guarded)), runs }
   },
 }
 
+export const fetchServers: readonly FetchServer[] = [honoServer, nextServer]
+
+const toResponse = ({ status = 200, headers = {}, body = '' }: Answer) =>
+  new Response(status === 204 || status === 304 ? null : body, { status, headers })
+
+const overNode = ({ name, serve }: NodeServer): Framework => ({
+  name,
+  serve: (options, handler = ok) =>
+    serve(options, async (req, res) => {
+      const url = (req as { originalUrl?: string }).originalUrl ?? req.url ?? ''
+      const answer = await handler({ url, method: req.method ?? '', payment: req.payment as Payment })
+      const { status = 200, headers = {}, body = '' } = answer
+      res.writeHead(status, headers).end(body)
+    }),
+})
+
+const overFetch = ({ name, serve }: FetchServer): Framework => ({
+  name,
+  serve: (options, handler = ok) =>
+    serve(options, async (request, payment) =>
+      toResponse(await handler({ url: request.url, method: request.method, payment })),
+    ),
+})
+
 export const frameworks: readonly Framework[] = [
-  expressFramework('Express 5', express5),
-  expressFramework('Express 4', express4 as unknown as ExpressFactory),
-  hono,
-  next,
+  ...nodeServers.slice(0, 2).map(overNode),
+  ...fetchServers.map(overFetch),
 ]

@@ -20,7 +20,8 @@ import {
   workRoot,
 } from 'nano402/nano'
 import { accountInfo, publish } from 'nano402/rpc'
-import { decodePaymentRequired, encodeHeader } from '../../src/x402/headers.ts'
+import { encodeBase64 } from '../../src/x402/base64.ts'
+import { decodePaymentRequired } from '../../src/x402/headers.ts'
 import type { PaymentRequired, PaymentRequirements } from '../../src/x402/shapes.ts'
 
 export interface Purse {
@@ -107,14 +108,26 @@ export function offerOf(response: Response): PaymentRequirements {
 export const sessionIdOf = (offer: PaymentRequirements): string =>
   (offer.extra as { nanoSession: { id: string } }).nanoSession.id
 
-/** The header with which an honest client proves its payment. */
-export const proofHeader = (offer: PaymentRequirements, proof: string): { 'PAYMENT-SIGNATURE': string } => ({
-  'PAYMENT-SIGNATURE': encodeHeader({
-    x402Version: 2,
-    accepted: offer,
-    payload: { proof, sessionId: sessionIdOf(offer) },
-  }),
+/** What an honest client presents. */
+export const paymentOf = (offer: PaymentRequirements, proof: string) => ({
+  x402Version: 2 as const,
+  accepted: offer,
+  payload: { proof, sessionId: sessionIdOf(offer) },
 })
+
+/** Anything at all as a payment header: a value as JSON, or the text itself. */
+export const paymentHeader = (payment: unknown): { 'PAYMENT-SIGNATURE': string } => ({
+  'PAYMENT-SIGNATURE': encodeBase64(typeof payment === 'string' ? payment : JSON.stringify(payment)),
+})
+
+/** The header with which an honest client proves its payment. */
+export const proofHeader = (offer: PaymentRequirements, proof: string) => paymentHeader(paymentOf(offer, proof))
+
+/** The hash of no block. */
+export const randomHash = (): string =>
+  Buffer.from(crypto.getRandomValues(new Uint8Array(32)))
+    .toString('hex')
+    .toUpperCase()
 
 /** Asks, pays, and gives the headers to present. */
 export async function buy(buyer: Purse, url: string, init: RequestInit = {}) {
