@@ -27,6 +27,14 @@ export type ClaimResult =
   /** Nobody has it, but it was claimed `attempts` times already. */
   | 'exhausted'
 
+/** What is remembered of a claim. */
+export interface ClaimRecord {
+  /** `released`: nobody has it, be it that it was given back or that its lease ended. `spent`: committed. */
+  readonly state: 'held' | 'released' | 'spent'
+  /** How often it was claimed. */
+  readonly attempts: number
+}
+
 /** A record's text and the number of times it was written. */
 export interface Versioned {
   readonly version: number
@@ -47,6 +55,8 @@ export interface Store {
   commit(id: ClaimId, owner: Owner, keepUntilMs: number): Promise<boolean>
   /** Gives the claim back; its attempt stays counted. Does nothing when it is not the owner's, or is committed. */
   release(id: ClaimId, owner: Owner): Promise<void>
+  /** How a claim stands. Undefined: it was never made, or is forgotten. Changes nothing. */
+  inspect(id: ClaimId): Promise<ClaimRecord | undefined>
   /** The record under this key. */
   read(key: string): Promise<Versioned | undefined>
   /** Writes the record if its version is still `expectedVersion` (0: there must be none). False: somebody was faster. */

@@ -1,5 +1,5 @@
 /** The rule of a claim, for stores that decide in JavaScript. What they keep of it, and where, is theirs. */
-import type { ClaimLimits, ClaimResult, Owner } from '../core/store.ts'
+import type { ClaimLimits, ClaimRecord, ClaimResult, Owner } from '../core/store.ts'
 
 /** What a store keeps of a claim. */
 export interface ClaimState {
@@ -36,4 +36,11 @@ export function take(
     spent: false,
     keepUntilMs: Math.max(limits.keepUntilMs, claim?.keepUntilMs ?? 0),
   }
+}
+
+/** What there is to say about a claim. */
+export function inspectClaim(known: ClaimState | undefined, nowMs: number): ClaimRecord | undefined {
+  if (!known || isForgettable(known, nowMs)) return undefined
+  const unspent = known.leaseEndsAtMs > nowMs ? 'held' : 'released'
+  return { state: known.spent ? 'spent' : unspent, attempts: known.attempts }
 }

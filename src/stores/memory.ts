@@ -4,7 +4,7 @@
  */
 import type { ClaimId, ClaimResult, Owner, Store, Versioned } from '../core/store.ts'
 import { StoreFullError } from '../errors.ts'
-import { type ClaimState, isForgettable, take } from './claim.ts'
+import { type ClaimState, inspectClaim, isForgettable, take } from './claim.ts'
 
 export interface MemoryStoreOptions {
   /** How many claims it holds, and how many records, before it refuses new ones. Default 1,000,000, about 300 bytes each. */
@@ -77,6 +77,7 @@ export function memoryStore({ maxClaims = 1_000_000, now = Date.now }: MemorySto
       }
       return DONE
     },
+    inspect: (id) => Promise.resolve(inspectClaim(claims.get(id), now())),
     read: (key) => Promise.resolve(currentRecord(key)),
     write(key, expectedVersion, value, keepUntilMs) {
       if ((currentRecord(key)?.version ?? 0) !== expectedVersion) return NO

@@ -6,7 +6,7 @@
 import { resolve } from 'node:path'
 import type { Store, Versioned } from '../core/store.ts'
 import { ConfigError, StoreError } from '../errors.ts'
-import { type ClaimState, take } from './claim.ts'
+import { type ClaimState, inspectClaim, take } from './claim.ts'
 
 /** The part that `node:sqlite`, better-sqlite3 and libsql have in common. */
 interface Database {
@@ -148,6 +148,7 @@ export async function sqliteStore(path: string, { now = Date.now }: SqliteStoreO
     renew: (id, owner, leaseMs) => answer(() => changed(renewClaim.run(now() + leaseMs, id, owner))),
     commit: (id, owner, keepUntilMs) => answer(() => changed(commitClaim.run(keepUntilMs, id, owner))),
     release: (id, owner) => answer(() => void releaseClaim.run(id, owner)),
+    inspect: (id) => answer(() => inspectClaim(asClaim(readClaim.get(id)), now())),
     read: (key) =>
       answer(() => {
         const row = readRecord.get(key, now()) as Versioned | undefined

@@ -157,6 +157,36 @@ export const claimCases = (otherEntries: number): Record<string, Check> => ({
     expectEqual(await store.claim(named('a'), 'two', limits()), 'held', 'the claim after the time to keep')
     expectEqual(await store.commit(named('a'), 'one', inAnHour()), true, 'the commit')
   },
+  async 'what nobody claimed, or may be forgotten, is undefined when it is inspected'(store, named) {
+    expectEqual(await store.inspect(named('a')), undefined, 'what nobody claimed')
+    const short = { keepUntilMs: Date.now() + 20 }
+    await store.claim(named('a'), 'one', shortLease(short))
+    await store.claim(named('b'), 'one', limits(short))
+    await untilOver()
+    expectEqual(await store.inspect(named('a')), undefined, 'what may be forgotten')
+    expectEqual(await store.inspect(named('b')), { state: 'held', attempts: 1 }, 'what somebody still holds')
+  },
+  async 'a claim that is inspected is held, then released, held again, and then spent'(store, named) {
+    const inspected = async (state: string, attempts: number) =>
+      expectEqual(await store.inspect(named('a')), { state, attempts }, `the claim of attempt ${attempts}`)
+    await store.claim(named('a'), 'one', limits())
+    await inspected('held', 1)
+    await store.release(named('a'), 'one')
+    await inspected('released', 1)
+    await store.claim(named('a'), 'two', limits())
+    await inspected('held', 2)
+    await store.commit(named('a'), 'two', inAnHour())
+    await inspected('spent', 2)
+    await store.renew(named('a'), 'two', 60_000)
+    await inspected('spent', 2)
+  },
+  async 'a claim whose lease ended is inspected as released, and is still the owner’s to renew'(store, named) {
+    await store.claim(named('a'), 'one', shortLease())
+    await untilOver()
+    expectEqual(await store.inspect(named('a')), { state: 'released', attempts: 1 }, 'the claim after its lease')
+    expectEqual(await store.renew(named('a'), 'one', 60_000), true, 'the renewal')
+    expectEqual(await store.inspect(named('a')), { state: 'held', attempts: 1 }, 'the claim after the renewal')
+  },
   async 'ids are opaque: what differs in case, width, accent or length is another claim'(store, named) {
     const long = 'x'.repeat(10_000)
     const ids = [

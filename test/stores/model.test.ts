@@ -60,6 +60,12 @@ const release = (owner: string) =>
     await store.release(id, owner)
     if (model.owner === owner && model.state === 'leased') Object.assign(model, { state: 'free', owner: undefined })
   })
+const inspect = () =>
+  step('inspect', async ({ state, used, leaseEndsAtMs }, { store, id, clock }) => {
+    const unspent = state === 'leased' && clock.now() < leaseEndsAtMs ? 'held' : 'released'
+    const record = { state: state === 'spent' ? 'spent' : unspent, attempts: used }
+    expect(await store.inspect(id)).toEqual(used === 0 ? undefined : record)
+  })
 const wait = (ms: number) => step(`wait(${ms} ms)`, async (_, { clock }) => clock.advance(ms))
 const write = (expectedVersion: number, value: string, lifeMs: number) =>
   step(`write(${expectedVersion}, ${JSON.stringify(value)}, ${lifeMs} ms)`, async (model, { store, id, clock }) => {
@@ -80,6 +86,7 @@ const steps = fc.commands(
     fc.tuple(owner, ms).map((args) => renew(...args)),
     owner.map(commit),
     owner.map(release),
+    fc.constant(inspect()),
     ms.map(wait),
     fc.tuple(fc.integer({ min: 0, max: 3 }), fc.string(), ms).map((args) => write(...args)),
     fc.constant(read()),
