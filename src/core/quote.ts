@@ -44,9 +44,10 @@ const PRICE_TIMEOUT_MS = 5_000
 /** Prices a request and seals the offer to it. Stores nothing. Throws `PriceError`, or `BODY_TOO_LARGE`. */
 export async function makeQuote(request: PaywallRequest, pricing: Pricing, seal: Seal): Promise<Quote> {
   const { view, inputs } = recordView(request, pricing.priceBodyLimit)
+  // One after the other: a promise that nobody waits for any more must not reject.
   const price = pricing.price(view)
-  const payTo = pricing.payTo(view)
   const resourceAmount = roundUp(typeof price === 'bigint' ? price : await inTime(price))
+  const payTo = pricing.payTo(view)
   const tag = newTag()
   const issuedAtMs = Date.now()
   const terms: SealedTerms = {
