@@ -1,5 +1,6 @@
 /** Options and environment, checked: everything that can be set, what it defaults to, and what to do when it is wrong. */
 import * as z from 'zod/mini'
+import type { EventListener } from './core/events.ts'
 import type { Mechanism } from './core/mechanism.ts'
 import type { RequestView } from './core/price.ts'
 import type { Store } from './core/store.ts'
@@ -15,6 +16,8 @@ export interface RouteOptions {
   readonly price?: Price | ((request: RequestView) => Price | Promise<Price>)
   /** [NANO402_PAY_TO] The account that is paid, or a function that says so. Required. */
   readonly payTo?: string | ((request: RequestView) => string | Promise<string>)
+  /** Names the route in events, metrics and traces. Default `default`. */
+  readonly name?: string
   /** What is sold, for people. */
   readonly description?: string
   /** The media type of what is sold. */
@@ -57,6 +60,8 @@ export interface DeploymentOptions {
   readonly quorum?: number
   /** Ways to pay: `'session'`, or objects of the `Mechanism` interface. Default `['session']`. */
   readonly mechanisms?: readonly ('session' | Mechanism)[]
+  /** Told of each change of state, and of each call to node and store with its duration. */
+  readonly onEvent?: EventListener
 }
 
 export type RpcOption = string | Endpoint | NanoNode
@@ -88,6 +93,7 @@ const rpcOption = z.union([
 const routeShape = {
   price: z.optional(z.union([z.string(), z.strictObject({ raw: z.union([z.bigint(), z.string()]) }), func])),
   payTo: z.optional(z.union([z.string(), func])),
+  name: z.optional(z.string()),
   description: z.optional(z.string()),
   mimeType: z.optional(z.string()),
   maxTimeoutSeconds: z.optional(z.int().check(z.gte(1), z.lte(86_400))),
@@ -100,7 +106,7 @@ const deploymentShape = {
   ws: z.optional(z.string()),
   network: z.optional(z.enum(['nano:mainnet', 'nano:devnet'])),
   store: z.optional(
-    z.union([z.string(), objectWith('claim', 'renew', 'commit', 'release', 'epochMs', 'read', 'write')]),
+    z.union([z.string(), objectWith('claim', 'renew', 'commit', 'release', 'inspect', 'epochMs', 'read', 'write')]),
   ),
   allowVolatileStore: z.optional(z.boolean()),
   secret: z.optional(z.union([z.string(), z.array(z.string()).check(z.minLength(1))])),
@@ -110,6 +116,7 @@ const deploymentShape = {
   confirmTimeoutMs: z.optional(ms),
   leaseMs: z.optional(ms),
   quorum: z.optional(count),
+  onEvent: z.optional(func),
   mechanisms: z.optional(
     z.array(z.union([z.literal('session'), objectWith('offer', 'read', 'verify')])).check(z.minLength(1)),
   ),

@@ -1,44 +1,31 @@
-/** Composition: from options and environment to an instance. */
-import { announce } from '#announce'
-import { embedDevnet } from '#devnet/embed'
-import { openStore } from '#stores/open'
+/** A paywall: routes that are charged for, on top of one deployment. */
 import { refusalAnswer } from './core/answer.ts'
+import type { EventListener, PaywallEvent } from './core/events.ts'
 import { guard, type Outcome, type Route } from './core/guard.ts'
 import type { Mechanism } from './core/mechanism.ts'
 import { type PaywallRequest, targetOf } from './core/request.ts'
-import { createSeal } from './core/seal.ts'
-import type { Store } from './core/store.ts'
+import { type Health, openDeployment } from './deployment.ts'
 import { ConfigError } from './errors.ts'
 import { sessionMechanism } from './mechanisms/session/session.ts'
 import { nanoAddress } from './nano/index.ts'
 import {
   checkOptions,
   checkRouteOptions,
-  type DeploymentOptions,
   type PaywallOptions,
   processEnvironment,
   type RouteOptions,
-  type RpcOption,
   splitOptions,
   withEnvironment,
 } from './options.ts'
 import { createPricing } from './pricing.ts'
-import { createFeed, createLedger, createRpc, type Network } from './rpc/index.ts'
-import { mac, randomKey, sealKey } from './secret.ts'
-import { memoryStore } from './stores/memory.ts'
+import type { Network } from './rpc/index.ts'
 
-/** What a paywall charges: the same source as its 402s. */
+/** What a route asks: the same source as its 402s. */
 export interface Description {
   readonly network: Network
   readonly schemes: readonly string[]
   readonly asset: 'XNO'
   readonly maxTimeoutSeconds: number
-}
-
-/** How an instance's parts are. */
-export interface Health {
-  readonly store: { readonly ok: boolean; readonly durable: boolean }
-  readonly feed: 'off' | 'connecting' | 'open' | 'down'
 }
 
 /** A guarded route: one price, one account, one set of limits. */
@@ -49,13 +36,22 @@ export interface PaywallRoute {
   describe(): Description
 }
 
+export interface CloseOptions {
+  /** How long requests that are being served may take to end. Default 30,000. */
+  readonly timeoutMs?: number
+}
+
 /** One deployment: one store, one view of the network, one secret; any number of routes. */
 export interface Paywall extends PaywallRoute {
   /** A route with options of its own; what they leave out is the instance's. @throws `ConfigError` (`ERR_CONFIG`) */
   route(options?: RouteOptions): PaywallRoute
+  /** How node, feed, store and secret are. Asks them. */
   health(): Promise<Health>
-  /** Frees connections. Claims stay as they are. */
-  close(): Promise<void>
+  /**
+   * Answers every further request with 503 `shutting_down`, waits until those that paid have been answered, and frees the
+   * connections. Claims stay as they are in the store.
+   */
+  close(options?: CloseOptions): Promise<void>
 }
 
 /**
@@ -66,33 +62,30 @@ export interface Paywall extends PaywallRoute {
 export function createPaywall(options: PaywallOptions = {}): Paywall {
   checkOptions(options)
   const environment = processEnvironment()
-  const isProduction = environment.NODE_ENV === 'production'
   const { route: given, deployment } = splitOptions(withEnvironment(options, environment))
-  const { network = 'nano:mainnet', publicUrl } = deployment
-
-  const seal = createSeal(sealKeys(deployment.secret, isProduction), mac)
-  const opening = openDeploymentStore(deployment, isProduction)
-  const devnet = embeddedDevnetFor(deployment, isProduction)
-  const defaults = devnet ? { payTo: devnet.payTo, ...given } : given
-  const rpc = devnet?.rpc ?? createRpc({ endpoints: endpointsOf(deployment.rpc), network })
-  const ws = deployment.ws
-  const feed = ws === undefined ? undefined : createFeed({ url: ws })
-  const { quorum } = deployment
-  const ledger = createLedger({ node: rpc, nodes: rpc.nodes, ...(quorum && { quorum }), ...(feed && { feed }) })
-  const { confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000, leaseMs = 30_000, realm = '' } = deployment
+  const emit = deployment.onEvent && harmless(deployment.onEvent)
+  const opened = openDeployment(
+    { ...deployment, ...(emit && { onEvent: emit }) },
+    environment.NODE_ENV === 'production',
+  )
+  const { seal, ledger, feed } = opened
+  const defaults = opened.payTo === undefined ? given : { payTo: opened.payTo, ...given }
+  const { network = 'nano:mainnet', publicUrl, realm = '' } = deployment
+  const { confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000, leaseMs = 30_000 } = deployment
+  const origin = publicUrl === undefined ? '' : originOf(publicUrl)
   const mechanisms = (deployment.mechanisms ?? ['session']).map(
     (mechanism): Mechanism => (mechanism === 'session' ? sessionMechanism({ ledger, confirmTimeoutMs }) : mechanism),
   )
-  const origin = publicUrl === undefined ? '' : originOf(publicUrl)
+  const traffic = createTraffic()
 
   function createRoute(own: RouteOptions): PaywallRoute {
     const route = { ...defaults, ...own }
     const { maxTimeoutSeconds = 300, attempts = 3, handlerTimeoutMs = 300_000, priceBodyLimit = 0 } = route
-    const { description, mimeType } = route
-    const pricing = createPricing(route)
+    const { name = 'default', description, mimeType } = route
     if (typeof route.payTo === 'string') feed?.watch(nanoAddress(route.payTo))
     const rules: Omit<Route, 'store'> = {
-      ...pricing,
+      ...createPricing(route),
+      name,
       network,
       realm,
       mechanisms,
@@ -108,20 +101,22 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
         ...(description !== undefined && { description }),
         ...(mimeType !== undefined && { mimeType }),
       }),
+      emit(event) {
+        traffic.hear(event)
+        emit?.(event)
+      },
     }
     let complete: Route | undefined
     return {
-      async guard(request) {
-        if (!complete) {
+      guard: (request) =>
+        traffic.enter(async () => {
           try {
-            complete = { ...rules, store: await opening() }
-            await devnet?.ready
+            complete ??= { ...rules, store: await opened.store() }
           } catch {
             return refusalAnswer('store_unavailable')
           }
-        }
-        return guard(request, complete)
-      },
+          return guard(request, complete)
+        }),
       describe: () => ({ network, schemes: mechanisms.map(({ scheme }) => scheme), asset: 'XNO', maxTimeoutSeconds }),
     }
   }
@@ -138,26 +133,60 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       checkRouteOptions(routeOptions)
       return Object.keys(routeOptions).length === 0 ? ownRoute() : createRoute(routeOptions)
     },
-    async health() {
-      const store = await opening().catch(() => undefined)
-      const ok = await (store?.epochMs().then(
-        () => true,
-        () => false,
-      ) ?? false)
-      return { store: { ok, durable: store?.durable ?? false }, feed: feed?.state() ?? 'off' }
-    },
-    async close() {
-      ledger.close()
-      feed?.close()
-      rpc.close()
-      if (typeof deployment.store !== 'object')
-        await opening().then(
-          (store) => store.close(),
-          () => {},
-        )
+    health: opened.health,
+    async close({ timeoutMs = 30_000 } = {}) {
+      await traffic.drain(timeoutMs)
+      await opened.close()
     },
   }
 }
+
+/** Counts what is under way, so that a process can end without cutting off a payer. */
+function createTraffic() {
+  let underWay = 0
+  let closing = false
+  let empty: () => void = () => {}
+  const leave = () => {
+    underWay--
+    if (underWay === 0) empty()
+  }
+  return {
+    /** Decides about a request, unless the process is about to end. */
+    async enter(decide: () => Promise<Outcome>): Promise<Outcome> {
+      if (closing) return refusalAnswer('shutting_down')
+      underWay++
+      try {
+        return await decide()
+      } finally {
+        leave()
+      }
+    },
+    /** A granted request is under way until it is known what became of it. */
+    hear({ type }: PaywallEvent): void {
+      if (type === 'granted') underWay++
+      else if (type === 'delivered' || type === 'undelivered') leave()
+    },
+    async drain(timeoutMs: number): Promise<void> {
+      closing = true
+      if (underWay === 0) return
+      let timer: ReturnType<typeof setTimeout> | undefined
+      await new Promise<void>((resolve) => {
+        empty = resolve
+        timer = setTimeout(resolve, timeoutMs)
+      })
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** A listener's fault must not cost a payment. */
+const harmless =
+  (listener: EventListener): EventListener =>
+  (event) => {
+    try {
+      listener(event)
+    } catch {}
+  }
 
 /** `https://host:port` of a URL, or why it is none. */
 function originOf(publicUrl: string): string {
@@ -177,58 +206,4 @@ function resourceUrl(origin: string, request: PaywallRequest): string {
   const short = target.length <= MAX_TARGET ? target : (target.split('?')[0] ?? '/').slice(0, MAX_TARGET)
   // Two slashes at the start of a reference would name another host.
   return origin === '' && short.startsWith('//') ? `/.${short}` : origin + short
-}
-
-function endpointsOf(rpc: DeploymentOptions['rpc']): readonly RpcOption[] {
-  if (rpc === undefined) {
-    throw new ConfigError(
-      'No Nano node. Set NANO402_RPC_URL or the option rpc to a node URL, or try without money: ' +
-        "NANO402_NETWORK=nano:devnet (option network: 'nano:devnet') starts a devnet of its own.",
-    )
-  }
-  return Array.isArray(rpc) ? rpc : [rpc as RpcOption]
-}
-
-/** A devnet in this process, when the devnet is asked for and no node of one is named. */
-function embeddedDevnetFor({ network, rpc }: DeploymentOptions, isProduction: boolean) {
-  if (network !== 'nano:devnet' || rpc !== undefined) return undefined
-  if (isProduction)
-    throw new ConfigError('The embedded devnet is not for production. Set NANO402_RPC_URL (option rpc).')
-  return embedDevnet(announce)
-}
-
-function sealKeys(secret: DeploymentOptions['secret'], isProduction: boolean): readonly Uint8Array[] {
-  if (secret !== undefined) return (typeof secret === 'string' ? [secret] : secret).map(sealKey)
-  if (isProduction) {
-    throw new ConfigError('No secret. Set NANO402_SECRET (option secret). Make one with: openssl rand -hex 32')
-  }
-  announce('No NANO402_SECRET: drew one for this process. Sessions end with it, and other processes do not know them.')
-  return [randomKey()]
-}
-
-/** Opens the store now, so that trouble shows early; a store that failed to open is opened again for a later request. */
-function openDeploymentStore(options: DeploymentOptions, isProduction: boolean): () => Promise<Store> {
-  const { store = 'memory', allowVolatileStore = false } = options
-  const requireDurable = (opened: Store) => {
-    if (opened.durable || !isProduction || allowVolatileStore) return opened
-    throw new ConfigError(
-      'The memory store forgets at every start which payments were used, so production needs another: set ' +
-        'NANO402_STORE=sqlite:<path> (option store), or allowVolatileStore: true if you accept that.',
-    )
-  }
-  const ready = typeof store === 'object' ? store : store === 'memory' ? memoryStore() : undefined
-  if (ready) {
-    const opened = Promise.resolve(requireDurable(ready))
-    return () => opened
-  }
-  let opening: Promise<Store> | undefined
-  const open = () => {
-    opening ??= openStore(store as string).then(requireDurable)
-    opening.catch(() => {
-      opening = undefined
-    })
-    return opening
-  }
-  open().catch(() => {})
-  return open
 }

@@ -25,12 +25,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   secret: ['core', 'errors', 'npm:blakejs'],
   options: ['core', 'rpc', 'errors', 'npm:zod/mini'],
   pricing: ['options', 'core', 'nano', 'errors'],
-  paywall: [
-    ...['options', 'pricing', 'secret', 'announce', 'mechanisms', 'rpc', 'stores', 'devnet'],
-    ...['core', 'nano', 'errors'],
-  ],
+  observe: ['core', 'rpc'],
+  deployment: [...['options', 'observe', 'secret', 'announce', 'rpc', 'stores', 'devnet'], ...['core', 'errors']],
+  paywall: ['deployment', 'options', 'pricing', 'mechanisms', 'rpc', 'core', 'nano', 'errors'],
   instance: ['paywall', 'options'],
-  index: ['instance', 'paywall', 'options', 'mechanisms', 'rpc', 'http', 'core', 'x402', 'errors'],
+  index: ['instance', 'paywall', 'deployment', 'options', 'mechanisms', 'rpc', 'http', 'core', 'x402', 'errors'],
   cli: ['index', 'client', 'devnet', 'rpc', 'stores', 'nano', 'errors'],
 }
 

@@ -12,7 +12,7 @@ import { proofOf } from './proof.ts'
 import { type RepeatableRequest, readRequest } from './request.ts'
 
 export interface PayingFetchOptions {
-  readonly fetch: typeof fetch
+  readonly fetch: (request: Request) => Promise<Response>
   readonly payments: Payments
   readonly ledger: Ledger
   readonly confirmTimeoutMs: number
@@ -40,13 +40,6 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     const required = decodePaymentRequired(header)
     if (required === undefined) throw new NoPayableOfferError('The 402 cannot be read as x402 version 2.')
     return { required, url }
-  }
-
-  async function pay(request: RepeatableRequest, required: PaymentRequired, url: string): Promise<Payment> {
-    const offer = choose(required, url)
-    emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, offer: offer.offer })
-    const { key, method, signal } = request
-    return payments.pay({ key, method, url, resource: required.resource, offer, signal })
   }
 
   /** Waits for the confirmation, but not for ever: the server waits too, and says 503 until then. */
@@ -108,20 +101,26 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
 
   async function fetchPaid(request: RepeatableRequest, held: Payment[]): Promise<Response> {
     await payments.load()
+    const replaces: Payment[] = []
     for (let payment = payments.take(request.key); payment; payment = payments.take(request.key)) {
       held.push(payment)
-      if ((await payments.revive(payment)) !== 'good') continue
+      const state = await payments.revive(payment)
+      if (state === 'expired') replaces.push(payment)
+      if (state !== 'good') continue
       emit({ type: 'resumed', hash: payment.hash })
       return spend(payment, request)
     }
-    const replaced = [...held]
     const answer = await challenge(request)
     if (answer instanceof Response) return answer
-    const payment = await pay(request, answer.required, answer.url)
+    const { required, url } = answer
+    const offer = choose(required, url)
+    emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, offer: offer.offer })
+    const { key, method, signal } = request
+    const payment = await payments.pay({ key, method, url, resource: required.resource, offer, replaces, signal })
     held.push(payment)
     const response = await spend(payment, request)
     // Signed earlier and never published: with another block confirmed in their place, their amounts are free again.
-    for (const old of replaced) await payments.revive(old).catch(() => {})
+    for (const old of replaces) await payments.revive(old).catch(() => {})
     return response
   }
 

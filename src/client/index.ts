@@ -1,6 +1,14 @@
 /** Pays for requests: a fetch that sees a 402, pays it within a budget, and asks again. */
 
 export { fileJournal } from '#client/file-journal'
+export {
+  InsufficientFundsError,
+  JournalError,
+  NoPayableOfferError,
+  OverBudgetError,
+  type PaymentProof,
+  RefusedAfterPaymentError,
+} from '../errors.ts'
 export type { BudgetOptions } from './budget.ts'
 export type { PayerEvent } from './events.ts'
 export { type Journal, type JournalEntry, memoryJournal, type PaymentState } from './journal.ts'

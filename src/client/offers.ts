@@ -82,8 +82,9 @@ function readSession(
   if (price === 0n) return 'its price is nothing'
   if (amount !== price + tagAmount) return 'its amount is not the price and the tag'
   if (tag !== amount % TAG_MODULUS) return 'its tag is not the last 20 digits of its amount'
-  // So a tag is less than 10^-10 XNO, and never more than the price: what looks like a tag is no second price.
-  if (tagAmount !== tag || tagAmount > rules.maxTag || tagAmount > price) return 'its tag amount is too large'
+  // So the price is a multiple of 10^20 raw, and the tag is less than that: it cannot be a second price.
+  if (tagAmount !== tag) return 'its tag amount is not its tag'
+  if (tagAmount > rules.maxTag) return 'its tag amount is above the bound (option maxTagRaw)'
   if (addressToPublicKey(payTo) === BURN_KEY) return 'it pays the account that nobody has'
   if (addressToPublicKey(payTo) === addressToPublicKey(rules.self)) return 'it pays our own account'
   if (rules.pinned !== undefined && addressToPublicKey(payTo) !== addressToPublicKey(rules.pinned)) {

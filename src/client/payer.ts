@@ -9,7 +9,15 @@ import {
   privateKey as parsePrivateKey,
   WORK_THRESHOLDS,
 } from '../nano/index.ts'
-import { createFeed, createLedger, createRpc, type Endpoint, type NanoNode, type Network } from '../rpc/index.ts'
+import {
+  createFeed,
+  createLedger,
+  createRpc,
+  type Endpoint,
+  type NanoNode,
+  type Network,
+  type RpcClient,
+} from '../rpc/index.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
 import type { PayerEvent } from './events.ts'
 import { createPayingFetch } from './fetch.ts'
@@ -30,7 +38,7 @@ export interface PayerOptions {
   /** 64 hex digits. Either this or `seed`. */
   readonly privateKey?: string
   /** One or more Nano nodes, the preferred one first. They are believed about what is confirmed, and little else. */
-  readonly rpc: PayerNode | readonly (string | Endpoint)[]
+  readonly rpc: PayerNode | readonly PayerNode[]
   /** A node's websocket, which ends the wait for a confirmation early. */
   readonly ws?: string
   /** Default `nano:mainnet`. */
@@ -45,7 +53,7 @@ export interface PayerOptions {
   readonly representative?: string
   /** Pay an origin only at one account: the first one it was paid at, or the one listed here by its origin. Default: any. */
   readonly pinPayTo?: 'first-use' | Readonly<Record<string, string>>
-  /** The largest tag amount that is paid on top of a price, in raw. Never above the price itself. Default 10^20 - 1 (10^-10 XNO). */
+  /** The largest tag amount that is paid on top of a price, in raw. Default 10^20 - 1 (10^-10 XNO), the largest there is. */
   readonly maxTagRaw?: bigint
   /** How long a payment waits for its confirmation before it is shown all the same. Default 15,000. */
   readonly confirmTimeoutMs?: number
@@ -70,7 +78,8 @@ export interface Payer {
    * The cheapest offer that can be paid is; a redirect to another origin is never paid, and never sees a proof. The body is
    * held in memory, 16 MiB at most. An abort ends the call; once a payment is signed, with `RefusedAfterPaymentError`, and
    * the payment is kept. When the same request (method, URL, body) is made again, an unfinished payment is used before a
-   * new one is made. Calls side by side are separate: each pays for itself, and an unfinished payment is used by one.
+   * new one is made; a body of `FormData` is never the same, because of its random boundary. Calls side by side are
+   * separate: each pays for itself, and an unfinished payment is used by one.
    *
    * An answer that does not use the payment up (a 500 of the handler, say) comes back as it is, and the payment stays good
    * for the same request. A redirect that was paid for is followed within its origin, otherwise it comes back as it is.
@@ -115,7 +124,7 @@ export function createPayer(options: PayerOptions): Payer {
   const journal =
     typeof options.journal === 'string' ? fileJournal(options.journal) : (options.journal ?? memoryJournal())
   const representative = options.representative === undefined ? undefined : nanoAddress(options.representative)
-  const { node, closeNode } = readNode(options.rpc, network)
+  const node = readNode(options.rpc, network)
   const work = createWorkSource(options.work ?? 'node', node, WORK_THRESHOLDS[network])
   const feed = options.ws === undefined ? undefined : createFeed({ url: options.ws })
   const ledger = createLedger({ node, nodes: [node], pollMs: POLL_MS[network], ...(feed && { feed }) })
@@ -133,7 +142,7 @@ export function createPayer(options: PayerOptions): Payer {
   const payments = createPayments({ wallet, journal, budget, confirmTimeoutMs, emit, onPayee: pins.add })
   const maxTag = options.maxTagRaw ?? TAG_MODULUS - 1n
   const paying = createPayingFetch({
-    fetch: (request) => (options.fetch ?? globalThis.fetch)(request as Request),
+    fetch: (request) => (options.fetch ?? globalThis.fetch)(request),
     payments,
     ledger,
     confirmTimeoutMs,
@@ -176,7 +185,7 @@ export function createPayer(options: PayerOptions): Payer {
       work.close()
       ledger.close()
       feed?.close()
-      closeNode()
+      node.close()
     },
   }
 }
@@ -188,12 +197,9 @@ function readKey({ seed, accountIndex = 0, privateKey }: PayerOptions): PrivateK
   return seed === undefined ? parsePrivateKey(privateKey) : derivePrivateKey(seed, accountIndex)
 }
 
-function readNode(rpc: PayerOptions['rpc'], network: Network): { node: NanoNode; closeNode: () => void } {
-  if (typeof rpc === 'object' && rpc !== null && 'call' in rpc) return { node: rpc, closeNode: () => {} }
+function readNode(rpc: PayerOptions['rpc'], network: Network): RpcClient {
   if (rpc === undefined || rpc === '') throw new ConfigError('Option rpc is missing: the URL of a Nano node.')
-  const endpoints = Array.isArray(rpc) ? (rpc as readonly (string | Endpoint)[]) : [rpc as string | Endpoint]
-  const client = createRpc({ endpoints, network })
-  return { node: client, closeNode: () => client.close() }
+  return createRpc({ endpoints: Array.isArray(rpc) ? (rpc as readonly PayerNode[]) : [rpc as PayerNode], network })
 }
 
 /** Which account each origin is paid at. */

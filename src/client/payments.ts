@@ -29,6 +29,8 @@ export interface Order {
   readonly url: string
   readonly resource: ResourceInfo
   readonly offer: PayableOffer
+  /** Payments for the same request that were never published, of which this one takes the place. */
+  readonly replaces: readonly Payment[]
   readonly signal: AbortSignal
 }
 
@@ -116,7 +118,7 @@ export function createPayments(options: PaymentsOptions): Payments {
   }
 
   /** Signs and publishes one block. Undefined: another block took its place, and nothing was paid. */
-  async function payOnce({ key, method, url, resource, offer, signal }: Order): Promise<Payment | undefined> {
+  async function payOnce({ key, method, url, resource, offer, replaces, signal }: Order): Promise<Payment | undefined> {
     const { origin, host } = new URL(url)
     const release = budget.reserve(host, offer.amount)
     emit({ type: 'paying', amount: offer.amount, payTo: offer.payTo })
@@ -138,7 +140,10 @@ export function createPayments(options: PaymentsOptions): Payments {
       await journal.put(entry)
       payment = track(entry, release, true)
     }
-    const beforeSigning = () => {
+    const beforeSigning = (previous: BlockHash) => {
+      // On the same previous only one of two blocks can be confirmed, whatever a node has shown us or not.
+      const moved = replaces.find((old) => blockOf(old).previous !== previous)
+      if (moved) throw unpublished(moved, undefined)
       if (offer.expiresAtMs <= Date.now()) throw new NoPayableOfferError('The offer expired before it could be paid.')
     }
     const order = { to: offer.payTo, amount: offer.amount, signal, beforeSigning, onSigned }

@@ -15,7 +15,7 @@ export type Presented =
   | { readonly kind: 'again'; readonly refusal: string; readonly cause?: unknown }
 
 export interface PresentOptions {
-  readonly fetch: typeof fetch
+  readonly fetch: (request: Request) => Promise<Response>
   readonly url: string
   readonly retryForMs: number
   readonly onAttempt: (attempt: number) => void

@@ -41,8 +41,8 @@ export interface SendOrder {
   readonly amount: Raw
   /** Gives up, but only until the block is signed. */
   readonly signal: AbortSignal
-  /** The last moment to say no, by throwing. */
-  readonly beforeSigning: () => void
+  /** The last moment to say no, by throwing. Told on which block the new one goes. */
+  readonly beforeSigning: (previous: BlockHash) => void
   /** Called with the signed block before anybody else sees it; it is published once this resolves. */
   readonly onSigned: (block: StateBlock) => Promise<void>
 }
@@ -175,7 +175,7 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
         const nonce = await work.get(at.frontier, 'send', signal)
         emit({ type: 'work', state: 'done', ms: Math.round(performance.now() - startMs) })
         signal.throwIfAborted()
-        beforeSigning()
+        beforeSigning(at.frontier)
         const block = await nextBlock(at, at.balance - amount, addressToPublicKey(to), nonce)
         head = undefined
         await onSigned(block)

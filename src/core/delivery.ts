@@ -4,6 +4,7 @@
  */
 import { type Header, paidHeaders, type Refused, refusalAnswer } from './answer.ts'
 import type { HeldClaims } from './claims.ts'
+import type { EventListener, UndeliveredReason } from './events.ts'
 import type { Settled } from './mechanism.ts'
 import type { HeaderReader } from './request.ts'
 
@@ -39,19 +40,23 @@ export interface Paid {
   readonly expired: Promise<Refused>
 }
 
-export interface DeliveryLimits {
+export interface DeliveryRules {
+  readonly name: string
   readonly leaseMs: number
   readonly handlerTimeoutMs: number
+  readonly emit?: EventListener | undefined
 }
 
 export function createDelivery(
   payment: Payment,
   settled: Settled,
   claims: HeldClaims,
-  limits: DeliveryLimits,
+  rules: DeliveryRules,
   signal: AbortSignal | undefined,
 ): Paid {
-  const giveUpAtMs = Date.now() + limits.handlerTimeoutMs
+  const { name: route, leaseMs, handlerTimeoutMs, emit } = rules
+  const grantedAtMs = Date.now()
+  const giveUpAtMs = grantedAtMs + handlerTimeoutMs
   let decided = false
   let expire: (answer: Refused) => void = () => {}
   const expired = new Promise<Refused>((resolve) => {
@@ -65,32 +70,38 @@ export function createDelivery(
     clearTimeout(timer)
     return true
   }
-  const release = async () => {
+  const undelivered = (reason: UndeliveredReason) =>
+    emit?.({ type: 'undelivered', route, payment, reason, ms: Date.now() - grantedAtMs })
+
+  const release = async (reason: UndeliveredReason) => {
     if (!decide()) return
     await claims.release()
     await settled.release().catch(() => {}) // whatever it held frees itself
+    undelivered(reason)
   }
   const commit = async (): Promise<Refused | undefined> => {
     if (!decide()) return refusalAnswer('handler_timeout')
     try {
       await claims.commit()
       await settled.commit()
+      emit?.({ type: 'delivered', route, payment, ms: Date.now() - grantedAtMs })
       return undefined
     } catch {
+      undelivered('commit_failed')
       return refusalAnswer('store_unavailable')
     }
   }
 
   const keepAlive = async () => {
     if (Date.now() >= giveUpAtMs) {
-      await release()
+      await release('handler_timeout')
       return expire(refusalAnswer('handler_timeout'))
     }
     await claims.renew().catch(() => {}) // a lost lease is found out when the claim is to become final
     if (!decided) timer = nextTick()
   }
   const nextTick = () => {
-    const next = setTimeout(keepAlive, Math.max(1, Math.min(limits.leaseMs / 3, giveUpAtMs - Date.now())))
+    const next = setTimeout(keepAlive, Math.max(1, Math.min(leaseMs / 3, giveUpAtMs - Date.now())))
     unref(next)
     return next
   }
@@ -99,17 +110,17 @@ export function createDelivery(
   const begin: Paid['begin'] = (status, existing) =>
     status < 400 && !signal?.aborted
       ? { headers: paidHeaders(settled.settlement, existing), ready: commit() }
-      : { headers: [], ready: release().then(() => undefined) }
+      : { headers: [], ready: release(signal?.aborted ? 'client_gone' : 'handler_failed').then(() => undefined) }
 
   return {
     kind: 'paid',
     payment,
     begin,
     expired,
-    abandon: release,
+    abandon: () => release('handler_failed'),
     async deliver(handler) {
       const answer = await Promise.race([run(handler), expired]).catch(async (error: unknown) => {
-        await release()
+        await release('handler_failed')
         throw error
       })
       if (!(answer instanceof Response)) return answer.toResponse()

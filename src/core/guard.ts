@@ -8,6 +8,7 @@ import { type PaymentPayload, type PaymentRequirements, type ResourceInfo, X402_
 import { paymentRequiredAnswer, preflightAnswer, type Refused, refusalAnswer, settlementHeader } from './answer.ts'
 import { claimAll } from './claims.ts'
 import { createDelivery, type Paid } from './delivery.ts'
+import type { EventListener } from './events.ts'
 import type { Mechanism, Proof } from './mechanism.ts'
 import { BODY_TOO_LARGE } from './price.ts'
 import { currentPrice, makeQuote, openQuote, type Pricing, type Quote } from './quote.ts'
@@ -18,6 +19,10 @@ import type { Store } from './store.ts'
 
 /** Everything that one guarded route needs to decide. */
 export interface Route extends Pricing {
+  /** Names the route in events. */
+  readonly name: string
+  /** Hears what happens, if anybody listens. Must not throw. */
+  readonly emit?: EventListener | undefined
   readonly mechanisms: readonly Mechanism[]
   readonly seal: Seal
   readonly store: Store
@@ -45,7 +50,9 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
     const decision = typeof payment === 'string' ? refusal(payment) : await decide(payment, request, route)
     return isRefusal(decision) ? await refuse(decision.code, request, route, true) : decision
   } catch (fault) {
-    return refusalAnswer(codeOf(fault))
+    const code = codeOf(fault)
+    route.emit?.({ type: 'refused', route: route.name, code, status: answerFor(code).status, fault })
+    return refusalAnswer(code)
   }
 }
 
@@ -66,8 +73,12 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
   if (!isSameOffer(payment.accepted, mechanism.offer(quote))) return refusal('invalid_payment_requirements')
   if (Date.now() > quote.expiresAtMs + route.claimWindowMs) return refusal('session_expired')
 
+  const lap = stopwatch()
   const verified = await mechanism.verify(proof, quote, request.signal)
   if (isRefusal(verified)) return verified
+  const { name, emit } = route
+  const { scheme } = mechanism
+  emit?.({ type: 'confirmed', route: name, scheme, ms: lap() })
   if (isLate(quote, verified.paidAtMs) && (await currentPrice(request, route)) > quote.resourceAmount) {
     return refusal('session_expired')
   }
@@ -79,6 +90,7 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
     keepUntilMs: quote.expiresAtMs + route.claimWindowMs + KEEP_LONGER_MS,
   })
   if (typeof claims === 'string') return refusal(CLAIM_REFUSALS[claims])
+  emit?.({ type: 'claimed', route: name, scheme, ms: lap() })
   const settled = await verified.settle(request.signal).catch(async (fault: unknown) => {
     await claims.release()
     throw fault
@@ -88,8 +100,19 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
     return settled
   }
   const { payer = '', amount, transaction, network } = settled.settlement
-  const paid = { payer, amount: BigInt(amount ?? quote.amount), transaction, network, scheme: mechanism.scheme }
+  const paid = { payer, amount: BigInt(amount ?? quote.amount), transaction, network, scheme }
+  emit?.({ type: 'granted', route: name, payment: paid, ms: lap() })
   return createDelivery(paid, settled, claims, route, request.signal)
+}
+
+/** Milliseconds since it was asked last. */
+function stopwatch(): () => number {
+  let lastMs = performance.now()
+  return () => {
+    const sinceMs = lastMs
+    lastMs = performance.now()
+    return lastMs - sinceMs
+  }
 }
 
 const CLAIM_REFUSALS = {
@@ -127,8 +150,11 @@ async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, 
   const failure = { success: false, errorReason: code, transaction: '', network: route.network }
   const more = presented ? [settlementHeader(failure)] : []
   const { status, message } = answerFor(code)
+  const { name, emit } = route
+  if (code !== 'payment_required') emit?.({ type: 'refused', route: name, code, status })
   if (status !== 402) return refusalAnswer(code, more)
   const quote = await makeQuote(request, route, route.seal)
+  emit?.({ type: 'challenged', route: name, amount: quote.amount })
   const accepts = route.mechanisms.map((mechanism) => mechanism.offer(quote))
   const required = {
     x402Version: X402_VERSION,

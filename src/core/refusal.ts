@@ -53,6 +53,7 @@ export const REFUSALS = {
   ),
   price_unavailable: answer(503, 'The price cannot be determined right now.', 5),
   unexpected_verify_error: answer(503, 'Something failed here. Present the same proof again.', 5),
+  shutting_down: answer(503, 'This server is about to stop. Present the same proof again.', 1),
   handler_timeout: answer(504, 'The answer took too long. Present the same proof again.', 1),
 } as const satisfies Record<string, Answer>
 

@@ -4,11 +4,12 @@ import type { NanoNode } from '../rpc/node.ts'
 
 export interface EmbeddedDevnet {
   /** The devnet as a node. */
-  readonly rpc: NanoNode & { readonly nodes: readonly NanoNode[]; close(): void }
+  readonly node: NanoNode
   /** A fresh account to be paid. */
   readonly payTo: NanoAddress
   /** Settles when the devnet listens and its funded account is announced. */
   readonly ready: Promise<void>
+  close(): void
 }
 
 /** Starts a devnet on free ports of this machine, with a funded account for a payer, and says so. */
@@ -25,8 +26,12 @@ export function embedDevnet(announce: (text: string) => void): EmbeddedDevnet {
   const node: NanoNode = {
     call: async (action, parameters, signal) => (await starting).devnet.call(action, parameters, signal),
   }
-  const close = () => void starting.then((served) => served.close())
-  return { rpc: { ...node, nodes: [node], close }, payTo: freshAccount(), ready }
+  const close = () =>
+    void starting.then(
+      (served) => served.close(),
+      () => {},
+    )
+  return { node, payTo: freshAccount(), ready, close }
 }
 
 function freshAccount(): NanoAddress {

@@ -134,8 +134,13 @@ describe('instances', () => {
     expect((await paywall.guard(get())).kind).toBe('refused')
   })
 
-  test('health says what the store is', async () => {
-    expect(await createPaywall(good).health()).toEqual({ store: { ok: true, durable: false }, feed: 'off' })
+  test('health says how each part is', async () => {
+    expect(await createPaywall(good).health()).toEqual({
+      node: { ok: true },
+      feed: 'off',
+      store: { ok: true, durable: false },
+      secret: { durable: true, count: 1 },
+    })
   })
 })
 

@@ -1,0 +1,42 @@
+/** What a paywall tells about itself. The package logs nothing: whoever wants logs, metrics or traces listens. */
+import type { Payment } from './delivery.ts'
+import type { RefusalCode } from './refusal.ts'
+
+/** Why a paid request was not answered for its payment. The proof is good again, but for `attempts`. */
+export type UndeliveredReason = 'handler_failed' | 'client_gone' | 'handler_timeout' | 'commit_failed'
+
+/**
+ * One change of state. Durations in ms. `route` is the route's `name`. None carries a session id, a header or a secret;
+ * accounts and block hashes are public on the ledger.
+ */
+export type PaywallEvent =
+  /** An unpaid request got a fresh offer of so much raw, tag included. */
+  | { readonly type: 'challenged'; readonly route: string; readonly amount: bigint }
+  /** A request was refused. `fault`: the trouble of ours that was the reason, for a log. */
+  | {
+      readonly type: 'refused'
+      readonly route: string
+      readonly code: RefusalCode
+      readonly status: number
+      readonly fault?: unknown
+    }
+  /** The payment is genuine, exact and confirmed. `ms`: how long finding that out took. */
+  | { readonly type: 'confirmed'; readonly route: string; readonly scheme: string; readonly ms: number }
+  /** The claims were taken. `ms`: how long the store took. */
+  | { readonly type: 'claimed'; readonly route: string; readonly scheme: string; readonly ms: number }
+  /** The handler may run. `ms`: how long settling took. */
+  | { readonly type: 'granted'; readonly route: string; readonly payment: Payment; readonly ms: number }
+  /** The payment is final and the answer on its way. `ms`: since it was granted. */
+  | { readonly type: 'delivered'; readonly route: string; readonly payment: Payment; readonly ms: number }
+  | {
+      readonly type: 'undelivered'
+      readonly route: string
+      readonly payment: Payment
+      readonly reason: UndeliveredReason
+      readonly ms: number
+    }
+  | { readonly type: 'node_call'; readonly action: string; readonly ok: boolean; readonly ms: number }
+  | { readonly type: 'store_call'; readonly operation: string; readonly ok: boolean; readonly ms: number }
+
+/** Hears events. What it throws is ignored: a listener's fault must not cost a payment. */
+export type EventListener = (event: PaywallEvent) => void
