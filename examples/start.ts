@@ -1,27 +1,36 @@
 /**
- * The whole thing on one screen: a devnet, an Express API with one free and two paid routes, and a payer that pays one of
- * them. `npm start` keeps serving afterwards; `npm start -- --once` ends with 0 after the paid answer, or 1 and the reason.
+ * The whole thing on one screen: a devnet, an Express API with one free and two paid routes, and a payer that pays for one
+ * of them. `npm start` keeps serving afterwards; `npm start -- --once` ends with 0 after the paid answer, or with 1 and the
+ * reason. `--budget 0.0001` is one: the most XNO that the payer may pay for a request, and less than it is asked.
  */
 import type { AddressInfo } from 'node:net'
+import { parseArgs } from 'node:util'
 import express from 'express'
 import { createPaywall } from 'nano402'
-import { createPayer, type PayerEvent } from 'nano402/client'
+import { createPayer } from 'nano402/client'
 import { serveDevnet } from 'nano402/devnet/server'
 import { paywall } from 'nano402/express'
 import { formatXno } from 'nano402/nano'
+import { storyteller } from './steps.ts'
 
-const once = process.argv.includes('--once')
-const say = (label: string, text: string) => console.log(`  ${label.padEnd(10)} ${text}`)
+const { say, tell } = storyteller(console.log)
 
 async function main() {
+  const { once, budget } = parseArgs({
+    options: { once: { type: 'boolean' }, budget: { type: 'string', default: '0.01' } },
+  }).values
+
   console.log('\nnano402: a devnet, an API and a payer. Nothing here is worth anything.\n')
   const { url: rpc, wsUrl: ws, devnet } = await serveDevnet()
   const [seller, buyer] = [await devnet.fundedSeed(), await devnet.fundedSeed()]
   say('devnet', `RPC ${rpc}, websocket ${ws}`)
 
-  const shop = createPaywall({ network: 'nano:devnet', rpc, ws, payTo: seller.account, secret: devSecret() })
+  const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
+  const shop = createPaywall({ network: 'nano:devnet', rpc, ws, payTo: seller.account, secret })
   const api = express()
-  api.get('/free', (_req, res) => void res.json({ price: 'nothing' }))
+  api.get('/free', (_req, res) => {
+    res.json({ price: 'nothing' })
+  })
   api.get('/report', paywall(shop, { price: '0.001', description: 'The report of the day' }), (req, res) => {
     res.json({ report: 'Paid for, and confirmed by the network.', paidBy: req.payment?.payer })
   })
@@ -33,7 +42,10 @@ async function main() {
     },
   )
   const url = await listen(api)
-  say('API', `${url}/free, ${url}/report (0.001 XNO), ${url}/quote (0.0001 XNO, or 0.005 with ?depth=full)`)
+  say('API', url)
+  say('', '/free    costs nothing')
+  say('', '/report  0.001 XNO')
+  say('', '/quote   0.0001 XNO, or 0.005 XNO with ?depth=full')
 
   const payer = createPayer({
     seed: buyer.seed,
@@ -41,17 +53,16 @@ async function main() {
     rpc,
     ws,
     work: 'cpu',
-    budget: { perRequest: '0.01', perDay: '1' },
+    budget: { perRequest: budget, perDay: '1' },
     onEvent: tell,
   })
-  say('payer', `${payer.address} holds ${formatXno((await payer.balance()).balance)} XNO`)
+  say('payer', payer.address)
+  say('', `holds ${formatXno((await payer.balance()).balance)} XNO, and may pay ${budget} XNO for a request`)
 
-  console.log('\nGET /report')
+  console.log(`\nThe payer asks for ${url}/report`)
   const answer = await payer.fetch(`${url}/report`)
-  const body = await answer.text()
-  say(String(answer.status), body)
-  say('receipt', atob(answer.headers.get('PAYMENT-RESPONSE') ?? ''))
-  if (answer.status !== 200) throw new Error(`The paid request was answered with ${answer.status}.`)
+  say('body', await answer.text())
+  if (!answer.ok) throw new Error(`The paid request was answered with ${answer.status}.`)
   if (once) return process.exit(0)
 
   const seed = `NANO402_SEED=${buyer.seed} NANO402_NETWORK=nano:devnet NANO402_RPC_URL=${rpc}`
@@ -64,19 +75,6 @@ The API keeps serving; Ctrl-C ends it. Try, in another terminal:
   ${seed} npm run example examples/pay.ts '${url}/quote?depth=full'
 `)
 }
-
-function tell(event: PayerEvent): void {
-  if (event.type === 'challenged') {
-    say('402', `costs ${formatXno(event.price)} XNO (${event.price} raw)`)
-    say('session', `pays with ${event.amount} raw: the last 20 digits are this session's tag`)
-  }
-  if (event.type === 'published') say('block', event.hash)
-  if (event.type === 'confirmed') say('', `confirmed in ${Math.round(event.ms)} ms`)
-  if (event.type === 'presenting') say('again', 'with the block and the session id as proof')
-}
-
-/** Sessions of a demo last as long as its process. */
-const devSecret = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
 
 /** Port 3402, or any free one. */
 async function listen(app: express.Express): Promise<string> {
