@@ -15,11 +15,22 @@ export interface HeldClaims {
   renew(): Promise<boolean>
   /** Makes them final. Asks a store that fails again until the lease is over. @throws `StoreError`, `LeaseLostError` */
   commit(): Promise<void>
+  /**
+   * Notes that the answer has left. Its absence tells reconciliation which deliveries a crash may have cost. Undefined
+   * where the store does not outlive this process: nobody would be left to read it.
+   */
+  readonly noteDelivery: (() => Promise<unknown>) | undefined
   /** Gives them back, last one first. A store that fails is no matter: the lease ends by itself. */
   release(): Promise<void>
 }
 
 const COMMIT_RETRY_MS = 50
+
+/** The record that says that what this claim bought has left. */
+export const deliveryKey = (id: ClaimId): string => `delivered:${id}`
+
+/** The record that says that this claim's payment was presented too late for its price. */
+export const latenessKey = (id: ClaimId): string => `late:${id}`
 
 /** Takes every id, or none: what was taken is given back in reverse when a later one cannot be had. */
 export async function claimAll(
@@ -60,6 +71,9 @@ function holdClaims(store: Store, ids: readonly ClaimId[], owner: Owner, terms: 
         await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS))
       }
     },
+    noteDelivery: store.durable
+      ? () => Promise.all(ids.map((id) => store.write(deliveryKey(id), 0, '1', terms.keepUntilMs))).catch(() => {})
+      : undefined,
     release: () => giveBack(store, ids, owner),
   }
 }

@@ -85,6 +85,7 @@ export function createDelivery(
       await claims.commit()
       await settled.commit()
       emit?.({ type: 'delivered', route, payment, ms: Date.now() - grantedAtMs })
+      if (claims.noteDelivery) setTimeout(claims.noteDelivery) // once the answer has had its turn: noting first could hide a lost one
       return undefined
     } catch {
       undelivered('commit_failed')

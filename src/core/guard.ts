@@ -6,7 +6,7 @@ import { NodeRefusedError, NodeUnavailableError, PriceError, StoreError } from '
 import { decodePaymentPayload, PAYMENT_SIGNATURE, X_PAYMENT } from '../x402/headers.ts'
 import { type PaymentPayload, type PaymentRequirements, type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
 import { paymentRequiredAnswer, preflightAnswer, type Refused, refusalAnswer, settlementHeader } from './answer.ts'
-import { claimAll } from './claims.ts'
+import { claimAll, latenessKey } from './claims.ts'
 import { createDelivery, type Paid } from './delivery.ts'
 import type { EventListener } from './events.ts'
 import type { Mechanism, Proof } from './mechanism.ts'
@@ -79,7 +79,9 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
   const { name, emit } = route
   const { scheme } = mechanism
   emit?.({ type: 'confirmed', route: name, scheme, ms: lap() })
+  const keepUntilMs = quote.expiresAtMs + route.claimWindowMs + KEEP_LONGER_MS
   if (isLate(quote, verified.paidAtMs) && (await currentPrice(request, route)) > quote.resourceAmount) {
+    await Promise.all(verified.ids.map((id) => route.store.write(latenessKey(id), 0, '1', keepUntilMs)))
     return refusal('session_expired')
   }
   if (quote.issuedAtMs < (await route.store.epochMs())) return refusal('store_reset')
@@ -87,7 +89,7 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
   const claims = await claimAll(route.store, verified.ids, {
     leaseMs: route.leaseMs,
     attempts: route.attempts,
-    keepUntilMs: quote.expiresAtMs + route.claimWindowMs + KEEP_LONGER_MS,
+    keepUntilMs,
   })
   if (typeof claims === 'string') return refusal(CLAIM_REFUSALS[claims])
   emit?.({ type: 'claimed', route: name, scheme, ms: lap() })
