@@ -33,25 +33,19 @@ export async function present(
   options: PresentOptions,
 ): Promise<Presented> {
   const deadlineMs = performance.now() + options.retryForMs
+  const ask = async () => readAnswer(await options.fetch(request.paid(options.url, proof.header)))
   let pauseMs = FIRST_PAUSE_MS
   for (let attempt = 1; ; attempt++) {
-    if (request.signal.aborted) return aborted(request)
     options.onAttempt(attempt)
-    const outcome = await options.fetch(request.paid(options.url, proof.header)).then(readAnswer, lost)
+    const outcome = await ask().catch(lost)
     if (outcome.kind !== 'again') return outcome
-    if (request.signal.aborted) return aborted(request)
+    if (request.signal.aborted) return { kind: 'again', refusal: 'aborted', cause: request.signal.reason }
     const waitMs = outcome.retryAfterMs ?? pauseMs
     if (performance.now() + waitMs > deadlineMs) return outcome
     pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
     await pause(waitMs, request.signal)
   }
 }
-
-const aborted = ({ signal }: RepeatableRequest): Presented => ({
-  kind: 'again',
-  refusal: 'aborted',
-  cause: signal.reason,
-})
 
 type Outcome = Exclude<Presented, { kind: 'again' }> | (Presented & { kind: 'again'; retryAfterMs?: number })
 

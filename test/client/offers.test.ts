@@ -1,6 +1,6 @@
 import type { PayerOptions } from 'nano402/client'
-import { type NanoAddress, parseXno } from 'nano402/nano'
-import { describe, expect, test } from 'vitest'
+import { generateWork, type NanoAddress, parseXno, type Work } from 'nano402/nano'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { PaymentRequirements } from '../../src/x402/shapes.ts'
 import {
   buyerFor,
@@ -44,11 +44,12 @@ describe('an offer is not paid, and the node is not even asked,', () => {
     ['of another mechanism', offerOf(PRICE, { extra: { nanoTxn: {} } }), /nanoSession/],
     ['to what is no account', offerOf(PRICE, { payTo: SHOP.slice(0, -1) }), /account/],
     ['to the account that nobody has', offerOf(PRICE, { payTo: BURN }), /nobody/],
-    ['of more than price and tag', offerWith(PRICE, 7n, PRICE + 8n), /amount/],
-    ['of a hundred times price and tag', offerWith(PRICE, 7n, 100n * (PRICE + 7n)), /amount/],
-    ['with a tag that is not in the amount', withSession(offerWith(PRICE, 7n), { tag: '8' }), /tag/],
-    ['with a tag as large as a second price', offerWith(PRICE, PRICE), /tag/],
-    ['with a tag above the price', offerWith(5n, 7n), /tag/],
+    ['of more than price and tag', offerWith(PRICE, 7n, PRICE + 8n), /not the price and the tag/],
+    ['of a hundred times the price', offerWith(PRICE, 7n, 100n * PRICE + 7n), /not the price and the tag/],
+    ['with a tag that is not in the amount', withSession(offerWith(PRICE, 7n), { tag: '8' }), /last 20 digits/],
+    ['with a price that reaches into the tag', withSession(offerWith(PRICE + 5n, 7n), { tag: '7' }), /last 20 digits/],
+    ['with a tag amount like a second price', offerWith(PRICE, PRICE), /not its tag/],
+    ['with a tag amount of more than its tag', offerWith(PRICE, MODULUS + 7n), /not its tag/],
     ['of nothing but a tag', offerWith(0n, 7n), /price/],
     ['of nothing', offerWith(0n, 0n), /price/],
     ['with a tag of 7 digits', withSession(offerOf(PRICE), { tagModulus: '10000000' }), /tagModulus/],
@@ -58,7 +59,7 @@ describe('an offer is not paid, and the node is not even asked,', () => {
     ['with an expiry that is no time', withSession(offerOf(PRICE), { expiresAt: '2999-01-01' }), /expiry/],
     ['without a session id', withSession(offerOf(PRICE), { id: '' }), /id/],
   ])('%s', async (_, offer, reason) => {
-    const { shop, payer, types, askedSince } = await open()
+    const { shop, payer, types, askedSince } = await open({ seed: '1'.repeat(64) })
     offering(shop, offer)
     await expect(payer.fetch(shop.url)).rejects.toMatchObject({
       code: 'ERR_NO_PAYABLE_OFFER',
@@ -77,7 +78,7 @@ describe('an offer is not paid, and the node is not even asked,', () => {
   test('with a tag amount above the bound that was set', async () => {
     const { shop, payer } = await open({ maxTagRaw: 10n })
     offering(shop, offerWith(PRICE, 11n))
-    await expect(payer.fetch(shop.url)).rejects.toMatchObject({ reasons: [expect.stringMatching(/tag/)] })
+    await expect(payer.fetch(shop.url)).rejects.toMatchObject({ reasons: [expect.stringMatching(/bound/)] })
     offering(shop, offerWith(PRICE, 10n))
     expect((await payer.fetch(shop.url)).status).toBe(200)
   })
@@ -85,12 +86,33 @@ describe('an offer is not paid, and the node is not even asked,', () => {
   test.each(['https://other.example/report', '//other.example/report', 'http://127.0.0.1:1/report', 'http://'])(
     'for a resource of another origin (%s)',
     async (url) => {
-      const { shop, payer, askedSince } = await open()
+      const { shop, payer, askedSince } = await open({ seed: '1'.repeat(64) })
       shop.challenge = (required) => ({ ...required, resource: { url } })
       await expect(payer.fetch(shop.url)).rejects.toMatchObject({ code: 'ERR_NO_PAYABLE_OFFER' })
       expect(askedSince()).toBe(0)
     },
   )
+
+  test('that expires while its work is computed', async () => {
+    const budget = { perRequest: '0.01', total: '0.0015' }
+    let isSlow = true
+    const { devnet, shop, payer } = await open({
+      budget,
+      work: (root, threshold, signal) => {
+        if (isSlow) vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 301_000)
+        isSlow = false
+        return generateWork(root, threshold as Work, signal)
+      },
+    })
+    onTestFinished(() => void vi.restoreAllMocks())
+    await expect(payer.fetch(shop.url)).rejects.toMatchObject({
+      code: 'ERR_NO_PAYABLE_OFFER',
+      message: expect.stringContaining('expired'),
+    })
+    expect(await sentBy(devnet, payer.address)).toEqual([])
+    vi.restoreAllMocks()
+    expect((await payer.fetch(shop.url)).status).toBe(200)
+  })
 
   test('when there is none', async () => {
     const { shop, payer } = await open()

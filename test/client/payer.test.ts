@@ -14,7 +14,7 @@ const failure = (promise: Promise<unknown>): Promise<RefusedAfterPaymentError> =
   )
 
 async function open(options: Parameters<typeof buyerFor>[1] = {}) {
-  const devnet = devnetForTest()
+  const devnet = devnetForTest(5)
   const shop = await openShop(devnet)
   return { devnet, shop, ...(await buyerFor(devnet, options)) }
 }
@@ -92,11 +92,14 @@ describe('a request', () => {
     expect(shop.seen).toHaveLength(0)
   })
 
-  test('that brings its own proof is left alone', async () => {
+  test.each(['payment-signature', 'x-payment'])('that brings its own proof (%s) is left alone', async (name) => {
     const { shop, payer, types } = await open()
-    const response = await payer.fetch(shop.url, { headers: { 'payment-signature': 'mine' } })
-    expect(response.status).toBe(400)
-    expect(shop.seen.map(({ proof }) => proof)).toEqual(['mine'])
+    const bill = await fetch(shop.url)
+    shop.intercept = (_, response) =>
+      !!response.writeHead(402, { 'payment-required': bill.headers.get('payment-required') ?? '' }).end()
+    const response = await payer.fetch(shop.url, { headers: { [name]: 'mine' } })
+    expect(response.status).toBe(402)
+    expect(shop.seen.at(-1)?.headers[name]).toBe('mine')
     expect(types()).toEqual([])
   })
 
@@ -181,6 +184,8 @@ describe('a proof', () => {
 
     const error = await failure(payer.fetch(shop.url, { method: 'POST', body: 'x' }))
     expect(error).toMatchObject({ code: 'ERR_REFUSED_AFTER_PAYMENT', retryable: true, refusal: 'http_503' })
+    // No sooner than after 250 ms, whatever Retry-After says, and for 300 ms altogether.
+    expect(types().filter((type) => type === 'presenting').length).toBeLessThanOrEqual(2)
     isDown = false
     const unpaid = shop.seen.length
     const response = await payer.fetch(shop.url, { method: 'POST', body: 'x' })
@@ -207,6 +212,28 @@ describe('a proof', () => {
     shop.intercept = ({ proof }, response) =>
       proof !== undefined && !!response.writeHead(503, { 'retry-after': '0' }).end()
     await failure(payer.fetch(shop.url))
+    shop.intercept = () => false
+    const responses = await Promise.all([payer.fetch(shop.url), payer.fetch(shop.url)])
+    expect(responses.map(({ status }) => status)).toEqual([200, 200])
+    expect(await sentBy(devnet, payer.address)).toHaveLength(2)
+  })
+
+  test('that shall be presented again later than we wait is kept at once', async () => {
+    const { shop, payer, types } = await open()
+    const inAnHour = new Date(Date.now() + 3_600_000).toUTCString()
+    for (const retryAfter of ['3600', inAnHour]) {
+      shop.intercept = ({ proof }, response) =>
+        proof !== undefined && !!response.writeHead(503, { 'retry-after': retryAfter }).end()
+      await expect(payer.fetch(shop.url)).rejects.toMatchObject({ retryable: true })
+    }
+    expect(types().filter((type) => type === 'presenting')).toHaveLength(2)
+  })
+
+  test('of two that are kept is used by each of two calls', async () => {
+    const { devnet, shop, payer } = await open({ retryForMs: 0 })
+    shop.intercept = ({ proof }, response) =>
+      proof !== undefined && !!response.writeHead(503, { 'retry-after': '0' }).end()
+    await Promise.allSettled([payer.fetch(shop.url), payer.fetch(shop.url)])
     shop.intercept = () => false
     const responses = await Promise.all([payer.fetch(shop.url), payer.fetch(shop.url)])
     expect(responses.map(({ status }) => status)).toEqual([200, 200])
@@ -280,6 +307,17 @@ describe('an abort', () => {
     })
     await expect(payer.fetch(shop.url, { signal: abort.signal })).rejects.toMatchObject({ name: 'AbortError' })
     expect(await sentBy(devnet, payer.address)).toEqual([])
+    expect(devnet.asked('process')).toBe(0)
+  })
+
+  test('at the last moment before signing is still in time', async () => {
+    const devnet = devnetForTest()
+    const shop = await openShop(devnet)
+    const abort = new AbortController()
+    const { payer } = await buyerFor(devnet, {
+      onEvent: (event) => event.type === 'work' && event.state === 'done' && abort.abort(),
+    })
+    await expect(payer.fetch(shop.url, { signal: abort.signal })).rejects.toMatchObject({ name: 'AbortError' })
     expect(devnet.asked('process')).toBe(0)
   })
 

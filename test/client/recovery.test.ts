@@ -230,6 +230,25 @@ describe('a block that the node may not have got', () => {
     expect(await sentBy(devnet, payer.address)).toHaveLength(2)
   })
 
+  test('is not replaced when the network turns out to have it after all', async () => {
+    const { devnet, shop, seed, journal, entry } = await unpublished(Date.now() - 1)
+    const { payer, types } = await buyerFor(devnet, { seed, journal })
+    // It arrives late: after the ledger was asked for it, and before the new payment is signed.
+    shop.intercept = async ({ proof }) => {
+      const block = entry.unfinished?.block
+      if (proof === undefined) await devnet.call('process', { json_block: true, subtype: 'send', block })
+      return false
+    }
+    await expect(payer.fetch(shop.url)).rejects.toMatchObject({
+      refusal: 'unpublished',
+      proof: { blockHash: entry.hash },
+    })
+    expect(await sentBy(devnet, payer.address)).toHaveLength(1)
+    expect((await payer.fetch(shop.url)).status).toBe(200)
+    expect(types()).toContain('resumed')
+    expect(await sentBy(devnet, payer.address)).toHaveLength(1)
+  })
+
   test('is void once another block is confirmed in its place, and its budget is free again', async () => {
     const { devnet, shop, seed, journal, entry } = await unpublished()
     await (await buyerFor(devnet, { seed })).payer.fetch(`${shop.origin}/other`)

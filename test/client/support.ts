@@ -165,8 +165,8 @@ export async function openShop(devnet: Devnet): Promise<Shop> {
   return shop
 }
 
-/** A devnet in process that confirms quickly. */
-export function devnetForTest(confirmMs = 20): Devnet {
+/** A devnet in process that confirms at once. */
+export function devnetForTest(confirmMs = 0): Devnet {
   const devnet = createDevnet({ confirmMs })
   onTestFinished(() => devnet.close())
   return devnet

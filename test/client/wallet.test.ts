@@ -1,4 +1,5 @@
 import { createPayer } from 'nano402/client'
+import { createDevnet, DEVNET_GENESIS_KEY } from 'nano402/devnet'
 import { serveDevnet } from 'nano402/devnet/server'
 import {
   derivePrivateKey,
@@ -141,6 +142,15 @@ describe('a node that lies about the balance', () => {
     devnet.faults.lie = undefined
     expect(await sentBy(devnet, payer.address)).toEqual([])
   })
+})
+
+test('an account of which the last block proves no balance is not paid from', async () => {
+  const devnet = createDevnet({ bareGenesis: true })
+  onTestFinished(() => devnet.close())
+  const shop = await openShop(devnet)
+  const { payer } = await buyerFor(devnet, { privateKey: DEVNET_GENESIS_KEY })
+  await expect(payer.fetch(shop.url)).rejects.toMatchObject({ code: 'ERR_CONFIG' })
+  expect(devnet.asked('process')).toBe(0)
 })
 
 describe('a representative', () => {
