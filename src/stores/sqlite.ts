@@ -74,6 +74,8 @@ export async function sqliteStore(path: string, { now = Date.now }: SqliteStoreO
   const rollback = db.prepare('ROLLBACK')
   const readEpoch = db.prepare('SELECT epoch_ms FROM epoch')
   const markEpoch = db.prepare('INSERT OR IGNORE INTO epoch VALUES (1, ?)')
+  // Now, not when somebody asks: a session that is sealed before that would seem to be from before a loss.
+  markEpoch.run(now())
   const readClaim = db.prepare(
     `SELECT owner, lease_ends_at_ms, attempts, spent, keep_until_ms FROM claims WHERE id = ?`,
   )

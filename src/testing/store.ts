@@ -95,6 +95,11 @@ const storeCases: Record<string, Check> = {
     await untilOver()
     expectEqual(await store.epochMs(), epochMs, 'the epoch, asked again')
   },
+  async 'the epoch is no later than the moment when the store was there, whenever it is asked for'(store) {
+    const thereMs = Date.now()
+    await untilOver()
+    expectEqual((await store.epochMs()) <= thereMs, true, 'whether the epoch is before the moment')
+  },
   async 'it says whether it is durable'(store) {
     expectEqual(typeof store.durable, 'boolean', 'the type of `durable`')
   },
