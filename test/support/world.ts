@@ -68,7 +68,7 @@ export async function createWorld({ confirmMs = 0 } = {}): Promise<World> {
   return { devnet, seller, buyer, purse, options, close: () => devnet.close() }
 }
 
-function createPurse(devnet: Devnet, key: PrivateKey, account: NanoAddress): Purse {
+export function createPurse(devnet: Devnet, key: PrivateKey, account: NanoAddress): Purse {
   const sign = async (payTo: string, amount: bigint): Promise<StateBlock> => {
     const info = await accountInfo(devnet, account)
     if (!info) throw new Error('The purse was never opened.')
