@@ -56,7 +56,7 @@ function importsFor(file: string, code: string): string {
 
 /** Takes `expression // expected` apart. A statement with a comment is no such thing. */
 function priced(text: string): Pick<Block, 'code' | 'worth'> {
-  const match = /^(?!const |let |import |export |for |if )([\s\S]*\S) +\/\/ (.+)$/.exec(text.trim())
+  const match = /^(?!const |let |import |export |for |if |\/\/)([\s\S]*\S) +\/\/ (.+)$/.exec(text.trim())
   return { code: match?.[1] ?? text, worth: match?.[2] }
 }
 

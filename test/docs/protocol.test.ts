@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
 import { REFUSALS } from 'nano402'
+import { expect, test } from 'vitest'
 
 test('docs/protocol.md lists every code with its status, and no other', () => {
   const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
