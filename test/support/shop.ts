@@ -22,7 +22,7 @@ export function openShop(
   handler: (payment: Payment) => Response | Promise<Response> = () => new Response('paid content'),
 ): Shop {
   const paywall = createPaywall(options)
-  onTestFinished(() => paywall.close())
+  onTestFinished(() => paywall.close({ timeoutMs: 1 }))
   const { run, runs } = counted(handler)
   return {
     paywall,
