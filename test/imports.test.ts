@@ -30,6 +30,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   paywall: ['deployment', 'options', 'pricing', 'mechanisms', 'rpc', 'core', 'nano', 'errors'],
   instance: ['paywall', 'options'],
   index: ['instance', 'paywall', 'deployment', 'options', 'mechanisms', 'rpc', 'http', 'core', 'x402', 'errors'],
+  metrics: ['core', 'npm:prom-client'],
+  otel: ['core', 'errors', 'npm:@opentelemetry/api'],
   cli: ['index', 'client', 'devnet', 'rpc', 'stores', 'nano', 'errors'],
 }
 

@@ -1,0 +1,112 @@
+import { type PaywallEvent, REFUSALS, type RefusalCode } from 'nano402'
+import { createMetrics, type Metrics } from 'nano402/metrics'
+import { Registry } from 'prom-client'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openShop, purchase } from '../support/shop.ts'
+import { createWorld, type World } from '../support/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.close())
+
+const lines = async ({ registry }: Metrics) => (await registry.metrics()).split('\n')
+const series = async (metrics: Metrics) => (await lines(metrics)).filter((line) => line !== '' && !line.startsWith('#'))
+
+const payment = (amount: bigint) => ({
+  payer: 'nano_1',
+  amount,
+  transaction: 'AB',
+  network: 'nano:devnet',
+  scheme: 'exact',
+})
+
+test('an offer, a payment, its answer and its second use are counted, each once', async () => {
+  const metrics = createMetrics()
+  const shop = openShop({ ...world.options, name: 'report', onEvent: metrics.onEvent })
+  const { headers } = await purchase(shop, world.buyer)
+  await shop.ask(headers)
+  await shop.ask(headers)
+  const counted = await series(metrics)
+  for (const line of [
+    'nano402_challenges_total{route="report"} 2',
+    'nano402_refusals_total{route="report",reason="payment_already_spent"} 1',
+    'nano402_claims_total{route="report",mechanism="exact"} 1',
+    'nano402_grants_total{route="report",mechanism="exact"} 1',
+    'nano402_deliveries_total{route="report",mechanism="exact"} 1',
+    'nano402_verify_duration_seconds_count{phase="verify"} 2',
+    'nano402_verify_duration_seconds_count{phase="claim"} 1',
+    'nano402_verify_duration_seconds_count{phase="settle"} 1',
+    'nano402_handler_duration_seconds_count{route="report"} 1',
+    'nano402_node_call_duration_seconds_count{action="blocks_info",outcome="ok"} 2',
+    'nano402_store_call_duration_seconds_count{operation="commit",outcome="ok"} 2',
+  ]) {
+    expect(counted).toContain(line)
+  }
+  const received = counted.find((line) => line.startsWith('nano402_received_xno_total{route="report"}'))
+  expect(Number(received?.split(' ')[1])).toBeCloseTo(0.001, 9)
+})
+
+test('what was not delivered is counted by its reason, and is not money received for an answer', async () => {
+  const metrics = createMetrics()
+  const shop = openShop({ ...world.options, onEvent: metrics.onEvent }, () => new Response('no', { status: 500 }))
+  await shop.ask((await purchase(shop, world.buyer)).headers)
+  const counted = await series(metrics)
+  expect(counted).toContain('nano402_undelivered_total{route="default",reason="handler_failed"} 1')
+  expect(counted.filter((line) => /^nano402_(received|deliveries)/.test(line))).toEqual([])
+})
+
+test('a node that fails shows as calls with the outcome error', async () => {
+  const metrics = createMetrics()
+  const shop = openShop({ ...world.options, onEvent: metrics.onEvent })
+  const { headers } = await purchase(shop, world.buyer)
+  const rpc = { call: () => Promise.reject(new Error('down')) }
+  await openShop({ ...world.options, rpc, onEvent: metrics.onEvent }).ask(headers)
+  expect(await series(metrics)).toContain(
+    'nano402_node_call_duration_seconds_count{action="blocks_info",outcome="error"} 1',
+  )
+})
+
+test('durations are in seconds', async () => {
+  const metrics = createMetrics()
+  metrics.onEvent({ type: 'delivered', route: 'r', payment: payment(5n * 10n ** 30n), ms: 1500 })
+  const counted = await series(metrics)
+  expect(counted).toContain('nano402_handler_duration_seconds_sum{route="r"} 1.5')
+  expect(counted).toContain('nano402_received_xno_total{route="r"} 5')
+})
+
+test('random paths and names do not make the number of series grow (S12)', async () => {
+  const metrics = createMetrics()
+  const shop = openShop({ ...world.options, onEvent: metrics.onEvent })
+  for (let i = 0; i < 10_000; i++) await shop.ask({}, { path: `/${crypto.randomUUID()}?${i}` })
+  expect((await series(metrics)).length).toBe(1)
+
+  const codes = Object.keys(REFUSALS) as RefusalCode[]
+  for (let i = 0; i < 10_000; i++) {
+    const name = `${crypto.randomUUID()}${'x'.repeat(i % 200)}`
+    const sold = { ...payment(1n), scheme: name }
+    const events: PaywallEvent[] = [
+      { type: 'challenged', route: name, amount: 1n },
+      ...codes.map((code) => ({ type: 'refused', route: name, code, status: 402 }) as const),
+      { type: 'claimed', route: name, scheme: name, ms: 1 },
+      { type: 'granted', route: name, payment: sold, ms: 1 },
+      { type: 'delivered', route: name, payment: sold, ms: 1 },
+      { type: 'undelivered', route: name, payment: sold, reason: 'client_gone', ms: 1 },
+      { type: 'node_call', action: name, ok: i % 2 === 0, ms: 1 },
+      { type: 'store_call', operation: name, ok: i % 2 === 0, ms: 1 },
+    ]
+    for (const event of events) metrics.onEvent(event)
+  }
+  const counted = await series(metrics)
+  expect(counted.length).toBeLessThan(10_000)
+  expect(counted).toContainEqual(expect.stringMatching(/^nano402_challenges_total\{route="other"\} \d{4}$/))
+  expect(Math.max(...counted.map((line) => line.length))).toBeLessThan(300)
+})
+
+test('two sets of metrics share a registry under two prefixes, and under one they do not', () => {
+  const registry = new Registry()
+  createMetrics({ registry })
+  expect(createMetrics({ registry, prefix: 'shop_' }).registry).toBe(registry)
+  expect(() => createMetrics({ registry })).toThrow(/already been registered/)
+})
