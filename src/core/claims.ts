@@ -1,5 +1,5 @@
 /** The claims of one guard run: taken all or none, kept alive, and made final or given back by their owner alone. */
-import { LeaseLostError } from '../errors.ts'
+import { LeaseLostError, StoreError } from '../errors.ts'
 import { randomHex } from './bytes.ts'
 import type { ClaimId, ClaimResult, Owner, Store } from './store.ts'
 
@@ -40,7 +40,10 @@ export async function claimAll(
 ): Promise<HeldClaims | Exclude<ClaimResult, 'claimed'>> {
   const owner = randomHex(16)
   for (const [taken, id] of ids.entries()) {
-    const result = await store.claim(id, owner, terms)
+    const result = await store.claim(id, owner, terms).catch(async (fault: unknown) => {
+      await giveBack(store, ids.slice(0, taken + 1), owner) // this one too: nobody knows whether it was taken
+      throw fault
+    })
     if (result === 'claimed') continue
     await giveBack(store, ids.slice(0, taken), owner)
     return result
@@ -57,16 +60,18 @@ function holdClaims(store: Store, ids: readonly ClaimId[], owner: Owner, terms: 
   }
   return {
     async renew() {
+      const newEndMs = Date.now() + terms.leaseMs
       const answers = await Promise.all(ids.map((id) => store.renew(id, owner, terms.leaseMs)))
-      leaseEndMs = Date.now() + terms.leaseMs
+      leaseEndMs = newEndMs
       return allOwned(answers)
     },
     async commit() {
+      const deadlineMs = Math.max(leaseEndMs, Date.now() + COMMIT_RETRY_MS)
       for (;;) {
         try {
-          return await commitOnce()
+          return await answerBefore(deadlineMs, commitOnce())
         } catch (error) {
-          if (error instanceof LeaseLostError || Date.now() + COMMIT_RETRY_MS >= leaseEndMs) throw error
+          if (error instanceof LeaseLostError || Date.now() + COMMIT_RETRY_MS >= deadlineMs) throw error
         }
         await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS))
       }
@@ -74,7 +79,7 @@ function holdClaims(store: Store, ids: readonly ClaimId[], owner: Owner, terms: 
     noteDelivery: store.durable
       ? () => Promise.all(ids.map((id) => store.write(deliveryKey(id), 0, '1', terms.keepUntilMs))).catch(() => {})
       : undefined,
-    release: () => giveBack(store, ids, owner),
+    release: () => answerBefore(Date.now() + terms.leaseMs, giveBack(store, ids, owner)).catch(() => {}),
   }
 }
 
@@ -82,4 +87,16 @@ async function giveBack(store: Store, ids: readonly ClaimId[], owner: Owner): Pr
   for (const id of ids.toReversed()) {
     await store.release(id, owner).catch(() => {}) // it frees itself when the lease ends
   }
+}
+
+/** What a store answers, unless it is silent until then (Unix time in ms). */
+function answerBefore<T>(deadlineMs: number, answer: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new StoreError('The store did not answer within the lease.')),
+      deadlineMs - Date.now(),
+    )
+  })
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer))
 }

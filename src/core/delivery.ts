@@ -98,8 +98,9 @@ export function createDelivery(
       await release('handler_timeout')
       return expire(refusalAnswer('handler_timeout'))
     }
-    await claims.renew().catch(() => {}) // a lost lease is found out when the claim is to become final
-    if (!decided) timer = nextTick()
+    // Not waited for: a silent store must not put off the end. A lost lease is found out when the claim is to become final.
+    claims.renew().catch(() => {})
+    timer = nextTick()
   }
   const nextTick = () => {
     const next = setTimeout(keepAlive, Math.max(1, Math.min(leaseMs / 3, giveUpAtMs - Date.now())))

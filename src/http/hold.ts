@@ -13,6 +13,7 @@ export interface WrittenResponse {
   getHeader(name: string): number | string | readonly string[] | undefined
   getHeaderNames(): string[]
   setHeader(name: string, value: number | string | readonly string[]): unknown
+  appendHeader(name: string, value: string | readonly string[]): unknown
   removeHeader(name: string): void
   // biome-ignore lint/suspicious/noExplicitAny: Node's own overloads of these are wider than any one type
   writeHead(...args: any[]): unknown
@@ -157,13 +158,19 @@ function takeHead(res: WrittenResponse, [status, ...rest]: unknown[]): void {
   const [message] = rest
   if (typeof message === 'string') res.statusMessage = message
   const headers = typeof message === 'string' ? rest[1] : message
-  for (const [name, value] of headerPairs(headers)) res.setHeader(name, value)
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers ?? {})) if (value !== undefined) res.setHeader(name, value)
+    return
+  }
+  // A list may name a header more than once, and means each.
+  const pairs = pairsOf(headers)
+  for (const [name] of pairs) res.removeHeader(name)
+  for (const [name, value] of pairs) res.appendHeader(name, value)
 }
 
-/** Node takes headers as an object, as pairs, or as one flat list. */
-function headerPairs(headers: unknown): Iterable<[string, string]> {
-  if (!Array.isArray(headers))
-    return Object.entries((headers ?? {}) as Record<string, string>).filter(([, v]) => v !== undefined)
-  if (Array.isArray(headers[0])) return headers as [string, string][]
-  return headers.flatMap((name, i): [string, string][] => (i % 2 === 0 ? [[name, headers[i + 1]]] : []))
+/** A list of headers is one of pairs, or flat. */
+function pairsOf(headers: readonly unknown[]): readonly (readonly [string, string | readonly string[]])[] {
+  const text = (value: unknown) => (Array.isArray(value) ? (value as string[]) : String(value))
+  if (Array.isArray(headers[0])) return (headers as [string, unknown][]).map(([name, value]) => [name, text(value)])
+  return headers.flatMap((name, i) => (i % 2 === 0 ? [[String(name), text(headers[i + 1])] as const] : []))
 }

@@ -43,11 +43,13 @@ export type NodeHandler = (
   next: (error?: unknown) => void,
 ) => unknown
 
-/** What runs such handlers behind nano402/express. */
+/** What runs such handlers behind nano402/express; or, as a twin to compare with, behind nothing. */
 export interface NodeServer {
   readonly name: string
+  /** Whether `res.json` and the like are there. */
+  readonly isExpress: boolean
   serve(
-    options: PaywallOptions | Paywall,
+    options: PaywallOptions | Paywall | 'unguarded',
     handler: NodeHandler,
     around?: { readonly before?: readonly NodeHandler[]; readonly after?: readonly NodeHandler[] },
   ): Promise<Served>
@@ -115,6 +117,7 @@ export const onExpressError: express5.ErrorRequestHandler = (error, _req, res, n
 
 const expressServer = ({ name, express }: (typeof expresses)[number]): NodeServer => ({
   name,
+  isExpress: true,
   async serve(options, handler, { before = [], after = [] } = {}) {
     const { run, runs } = counted(handler)
     const app = express()
@@ -124,7 +127,7 @@ const expressServer = ({ name, express }: (typeof expresses)[number]): NodeServe
         if (result instanceof Promise) result.catch(next) // which Express 4 leaves to the application
       })
     for (const middleware of before) use(middleware)
-    app.use(expressPaywall(options))
+    if (options !== 'unguarded') app.use(expressPaywall(options))
     for (const middleware of after) use(middleware)
     use(run)
     app.use(onExpressError)
@@ -136,9 +139,11 @@ const expressServer = ({ name, express }: (typeof expresses)[number]): NodeServe
 /** No framework: Node's own server, and middleware called by hand. */
 const plainServer: NodeServer = {
   name: 'node:http',
+  isExpress: false,
   async serve(options, handler, { before = [], after = [] } = {}) {
     const { run, runs } = counted(handler)
-    const steps: readonly NodeHandler[] = [...before, expressPaywall(options), ...after, run]
+    const gates: readonly NodeHandler[] = options === 'unguarded' ? [] : [expressPaywall(options)]
+    const steps = [...before, ...gates, ...after, run]
     const { url, close } = await listen((req, res) => {
       const fail = () => {
         if (res.headersSent) return res.destroy()
