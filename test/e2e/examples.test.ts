@@ -6,11 +6,13 @@ import { createPayer, type Payer } from 'nano402/client'
 import { type ServedDevnet, serveDevnet } from 'nano402/devnet/server'
 import { derivePublicKey, publicKeyToAddress } from 'nano402/nano'
 import { mechanismContract, storeContract } from 'nano402/testing'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { invoiceMechanism, signOrder } from '../../examples/own-mechanism/mechanism.ts'
 import { fileStore } from '../../examples/own-store/store.ts'
 import { startChild, startExample } from '../support/child.ts'
 import { challengeOf } from '../support/world.ts'
+
+vi.setConfig({ testTimeout: 60_000 }) // a program takes a while to start where many do
 
 let served: ServedDevnet
 let buyer: Awaited<ReturnType<ServedDevnet['devnet']['fundedSeed']>>

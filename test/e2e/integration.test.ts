@@ -1,7 +1,9 @@
 /** The integration test, pointed at a devnet: it must be right on the day somebody has a node and a seed for it. */
 import { serveDevnet } from 'nano402/devnet/server'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { startChild } from '../support/child.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
 
 /** What lies in e2e.env on this machine is not for this. */
 const start = (env: Record<string, string>) =>

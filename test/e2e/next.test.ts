@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { createPayer, type Payer } from 'nano402/client'
 import { type ServedDevnet, serveDevnet } from 'nano402/devnet/server'
 import { derivePrivateKey } from 'nano402/nano'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Child, ROOT, startChild } from '../support/child.ts'
 import { installOnce } from '../support/registry.ts'
 import { buy, challengeOf, createPurse, offerOf, type Purse, proofHeader } from '../support/world.ts'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 180_000 })
 
 const APP = join(ROOT, 'examples/next')
 const isInstalled = installOnce('examples/next')
@@ -70,7 +72,7 @@ describe.skipIf(!isInstalled)('examples/next', () => {
       NANO402_STORE: `sqlite:${join(directory, 'claims.sqlite')}`,
       NANO402_SECRET: 'a-secret-of-the-next-tests-0123456789abcdef',
     })
-  }, 120_000)
+  })
   afterAll(async () => {
     payer?.close()
     await shop?.app.stop()
