@@ -1,7 +1,7 @@
 import { blake2b as noble } from '@noble/hashes/blake2.js'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { blake2b } from '../../src/nano/blake2b.ts'
+import { blake2b, keyedBlake2b } from '../../src/nano/blake2b.ts'
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/nano/hex.ts'
 import vectors from '../vectors/hashes.json' with { type: 'json' }
 import { bytesOf, upperHex } from './arbitraries.ts'
@@ -19,6 +19,20 @@ test('BLAKE2b is that of another library, for every length of input', () => {
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom(...lengths), (input, dkLen) => {
       expect(blake2b(dkLen, input)).toEqual(noble(input, { dkLen }))
     }),
+  )
+})
+
+test('BLAKE2b with a key is that of another library, message after message', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 1, maxLength: 64 }),
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 4 }),
+      (key, messages) => {
+        const mac = keyedBlake2b(key)
+        const dkLen = 32
+        expect(messages.map(mac)).toEqual(messages.map((message) => noble(message, { key, dkLen })))
+      },
+    ),
   )
 })
 
