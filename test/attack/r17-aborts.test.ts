@@ -91,6 +91,7 @@ describe.each(frameworks)('R17 over $name', ({ serve }) => {
       })
       expect(await Promise.all(clients)).toEqual(['gone', 'gone', 'gone'])
     }
+    await roundTrips(app.url) // who leaves while it is served has been served
     expect(app.runs()).toBe(0)
     expect(world.devnet.asked('blocks_info') - before).toBeLessThan(200)
     world.devnet.confirm(hash)
