@@ -12,7 +12,7 @@ import { ROOT } from './support/child.ts'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   announce: [],
-  nano: ['errors', 'npm:blakejs', 'npm:tweetnacl'],
+  nano: ['errors', 'npm:tweetnacl'],
   x402: ['errors', 'npm:zod/mini'],
   core: ['x402', 'errors'],
   http: ['core/request.ts', 'errors'],
@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   mechanisms: ['core', 'nano', 'rpc', 'x402', 'errors', 'npm:lru-cache'],
   client: ['rpc', 'nano', 'x402', 'errors'],
   testing: ['core', 'rpc', 'nano', 'x402', 'errors'],
-  secret: ['core', 'errors', 'npm:blakejs'],
+  secret: ['core', 'nano', 'errors'],
   options: ['core', 'rpc', 'errors', 'npm:zod/mini'],
   pricing: ['options', 'core', 'nano', 'errors'],
   observe: ['core', 'rpc'],
