@@ -111,15 +111,24 @@ const limited = (what: string, value: number, limit: number, unit: string): Find
   wrong: value > limit ? `more than ${limit}${unit}` : undefined,
 })
 
+/** Optional peers and frameworks are lent, not downloaded. */
+function lend(...names: readonly string[]): void {
+  for (const name of names) symlinkSync(join(ROOT, 'node_modules', name), join(consumer, 'node_modules', name))
+}
+
 /** Every way in, by `import` and by `require`, and the command. */
 function enter(): readonly Finding[] {
+  lend('prom-client', '@opentelemetry')
   const { exports, bin: commands } = createRequire(join(consumer, 'x.js'))('nano402/package.json')
   const doors = Object.keys(exports)
     .filter((door) => door !== './package.json')
     .map((door) => `nano402${door.slice(1)}`)
   const each = (code: (door: string) => string, type: string) =>
     doors
-      .map((door) => ({ door, ...run(process.execPath, [`--input-type=${type}`, '--eval', code(door)], consumer) }))
+      .map((door) => ({
+        door,
+        ...run(process.execPath, ['--no-warnings', `--input-type=${type}`, '--eval', code(door)], consumer),
+      }))
       .filter(({ failed, output }) => failed || output !== 'entered')
       .map(({ door, output }) => `${door}: ${output}`)
   const entered = (module: string) => `if (Object.keys(${module}).length > 0) console.log('entered')`
@@ -149,11 +158,9 @@ async function bundle(): Promise<readonly Finding[]> {
   return findings
 }
 
-/** A project of strict TypeScript that uses what the handlers are told. Frameworks are lent to it, not downloaded. */
+/** A project of strict TypeScript that uses what the handlers are told. */
 function compile(): readonly Finding[] {
-  for (const name of ['express', 'hono', '@types', 'undici-types']) {
-    symlinkSync(join(ROOT, 'node_modules', name), join(consumer, 'node_modules', name))
-  }
+  lend('express', 'hono', '@types', 'undici-types')
   cpSync(join(ROOT, 'scripts/consumer.ts'), join(consumer, 'consumer.ts'))
   return ['nodenext', 'bundler'].map((resolution) => {
     const module = resolution === 'bundler' ? 'esnext' : resolution

@@ -13,7 +13,7 @@ import { buy, challengeOf, createPurse, offerOf, type Purse, proofHeader } from 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 180_000 })
 
 const APP = join(ROOT, 'examples/next')
-const isInstalled = installOnce('examples/next')
+const isInstalled = await installOnce('examples/next')
 
 const next = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Child =>
   startChild(process.execPath, ['node_modules/next/dist/bin/next', ...args], {

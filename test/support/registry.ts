@@ -1,28 +1,24 @@
 /** Tests that install packages: each folder once, and one line where the registry cannot be reached. */
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { plainEnvironment, ROOT } from './child.ts'
-
-const npm = (args: readonly string[], cwd = ROOT) =>
-  spawnSync('npm', [...args], { cwd, encoding: 'utf8', env: plainEnvironment() })
+import { ROOT, startChild } from './child.ts'
 
 /**
  * Installs a folder that has a lock file of its own, unless that lock is what it has installed.
  *
  * @returns Whether it is installed. It is not when the registry cannot be reached, which a line says.
  */
-export function installOnce(folder: string): boolean {
+export async function installOnce(folder: string): Promise<boolean> {
   const directory = join(ROOT, folder)
   const lock = createHash('sha256')
     .update(readFileSync(join(directory, 'package-lock.json')))
     .digest('hex')
   const mark = join(directory, 'node_modules/.installed-lock')
   if (isMarked(mark, lock)) return true
-  if (!isRegistryThere(folder)) return false
-  const { status, stderr } = npm(['ci', '--no-audit', '--no-fund'], directory)
-  if (status !== 0) throw new Error(`npm ci failed in ${folder}:\n${stderr}`)
+  if (!(await isRegistryThere(folder))) return false
+  await using install = startChild('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory })
+  if ((await install.ended) !== 0) throw new Error(`npm ci failed in ${folder}:\n${install.output()}`)
   writeFileSync(mark, lock)
   return true
 }
@@ -39,9 +35,12 @@ function isMarked(mark: string, lock: string): boolean {
  * Whether the npm registry answers. When it does not, a line says what is left out for that; in continuous integration,
  * where nothing may be left out, it is an error.
  */
-export function isRegistryThere(what: string): boolean {
-  const { status } = npm(['view', 'tweetnacl', 'name', '--fetch-retries=0', '--fetch-timeout=10000', '--prefer-online'])
-  if (status === 0) return true
+export async function isRegistryThere(what: string): Promise<boolean> {
+  await using view = startChild('npm', [
+    ...['view', 'tweetnacl', 'name', '--prefer-online'],
+    ...['--fetch-retries=0', '--fetch-timeout=10000'],
+  ])
+  if ((await view.ended) === 0) return true
   const line = `The npm registry cannot be reached, which the tests of ${what} need.`
   if (process.env.CI) throw new Error(line)
   writeSync(2, `${line} They are left out.\n`)
