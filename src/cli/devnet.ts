@@ -43,6 +43,7 @@ export const devnet: Command = {
     console.log(await describe(served))
     await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
     await served.close()
+    return 0
   },
 }
 

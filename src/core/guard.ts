@@ -38,7 +38,10 @@ export interface Route extends Pricing {
 
 export type Outcome = Refused | Paid
 
-/** Claims outlive the last moment at which their proof is taken by this much, for clocks that differ. */
+/**
+ * Claims outlive the last moment at which their proof is taken by this much, for clocks that differ. And for as long as a
+ * proof is taken, and this much, they outlive their claiming: reconciliation must not miss what was paid late.
+ */
 const KEEP_LONGER_MS = 3_600_000
 
 /** Decides about one request. Never rejects: trouble of ours is a refusal with a 5xx. */
@@ -79,7 +82,7 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
   const { name, emit } = route
   const { scheme } = mechanism
   emit?.({ type: 'confirmed', route: name, scheme, ms: lap() })
-  const keepUntilMs = quote.expiresAtMs + route.claimWindowMs + KEEP_LONGER_MS
+  const keepUntilMs = Math.max(quote.expiresAtMs, Date.now()) + route.claimWindowMs + KEEP_LONGER_MS
   if (isLate(quote, verified.paidAtMs) && (await currentPrice(request, route)) > quote.resourceAmount) {
     await Promise.all(verified.ids.map((id) => route.store.write(latenessKey(id), 0, '1', keepUntilMs)))
     return refusal('session_expired')

@@ -3,7 +3,7 @@
  * are hashed here, and an answer that does not fit is no answer. Nothing but `NodeUnavailableError`, `NodeRefusedError` and
  * `WorkError` comes out of these (and what the node interface itself throws).
  */
-import { NodeRefusedError, NodeUnavailableError, PaywallError, WorkError } from '../errors.ts'
+import { NodeRefusedError, NodeUnavailableError, WorkError } from '../errors.ts'
 import {
   type BlockHash,
   blockHash,
@@ -22,6 +22,7 @@ import {
   ZERO_HASH,
 } from '../nano/index.ts'
 import type { NanoNode } from './node.ts'
+import { type Fields, isFields, localTimestampMs, read } from './reading.ts'
 import { isAboutTheNode } from './refusal.ts'
 
 /** A block as a node has it. */
@@ -56,26 +57,10 @@ export interface Receivable {
   readonly amount: Raw
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** A node writes an empty object as `""`. */
 const entries = (value: unknown): Fields | undefined => (value === '' ? {} : isFields(value) ? value : undefined)
 
 const field = (fields: Fields, name: string): unknown => (Object.hasOwn(fields, name) ? fields[name] : undefined)
-
-/** Reads an answer; whatever is wrong with its form makes it no answer. */
-function read<T>(action: string, parse: () => T): T {
-  try {
-    return parse()
-  } catch (error) {
-    if (error instanceof NodeUnavailableError) throw error
-    const what = error instanceof PaywallError ? error.message : 'its form is not known.'
-    throw new NodeUnavailableError(`The Nano node gave no usable answer to ${action}: ${what}`)
-  }
-}
 
 function readBlock(hash: BlockHash, fields: unknown): NodeBlock {
   if (!isFields(fields)) throw new NodeUnavailableError('The Nano node answered something that is not a block.')
@@ -87,8 +72,7 @@ function readBlock(hash: BlockHash, fields: unknown): NodeBlock {
     block,
     amount: amount === undefined ? undefined : parseRaw(amount),
     confirmed: confirmed === 'true' || confirmed === true,
-    localTimestampMs:
-      typeof seconds === 'string' && /^[1-9][0-9]{0,11}$/.test(seconds) ? Number(seconds) * 1_000 : undefined,
+    localTimestampMs: localTimestampMs(seconds),
     subtype: typeof subtype === 'string' ? subtype : undefined,
   }
 }
@@ -194,7 +178,7 @@ export async function accountInfo(
 }
 
 /**
- * Lists up to `count` confirmed sends that wait for the account, with their amounts in raw.
+ * Lists up to `count` confirmed sends that wait for the account, with their amounts in raw; the first `offset` are left out.
  *
  * @example
  * await receivable(createDevnet(), DEVNET_GENESIS_ACCOUNT, { count: 10 }) // []
@@ -202,10 +186,11 @@ export async function accountInfo(
 export async function receivable(
   node: NanoNode,
   account: NanoAddress,
-  options: { readonly count: number },
+  { count, offset = 0 }: { readonly count: number; readonly offset?: number },
   signal?: AbortSignal,
 ): Promise<readonly Receivable[]> {
-  const parameters = { account, count: String(options.count), threshold: '1', include_only_confirmed: true }
+  const skip = offset > 0 ? { offset: String(offset) } : {}
+  const parameters = { account, count: String(count), ...skip, threshold: '1', include_only_confirmed: true }
   const answer = await node.call('receivable', parameters, signal).catch((error: unknown) => {
     if (!(error instanceof NodeRefusedError) || !isAboutTheNode(error)) throw error
     return node.call('pending', parameters, signal)

@@ -32,6 +32,7 @@ export interface RpcClient extends NanoNode {
 
 /** What an answer must have to be one. Proxies have been seen to answer anything with status 200. */
 const ANSWER_FIELD: Readonly<Record<string, string>> = {
+  account_history: 'history',
   account_info: 'frontier',
   block_info: 'contents',
   blocks_info: 'blocks',

@@ -12,6 +12,7 @@ export {
 } from './calls.ts'
 export { createRpc, type RpcClient, type RpcOptions } from './client.ts'
 export { type ConfirmationFeed, createFeed, type FeedListener, type FeedOptions } from './feed.ts'
+export { accountHistory, type HistoryEntry, type HistoryPage } from './history.ts'
 export type { Endpoint } from './http.ts'
 export { createLedger, type Ledger, type LedgerOptions } from './ledger.ts'
 export { GENESIS, type Network } from './networks.ts'

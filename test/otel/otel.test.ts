@@ -30,9 +30,10 @@ async function traced(options: Partial<PaywallOptions> = {}, status = 200) {
 
 test('a paid request is traced step by step, each step as long as it took', async () => {
   const { spans, hash } = await traced()
-  expect(spans.map(({ name }) => name)).toEqual([
+  const names = spans.map(({ name }) => name).filter((name) => name !== 'nano402 store epoch')
+  expect(names).toEqual([
     ...['nano402 node blocks_info', 'nano402 node blocks_info', 'nano402 verify'],
-    ...['nano402 store epoch', 'nano402 store claim', 'nano402 store claim', 'nano402 claim', 'nano402 settle'],
+    ...['nano402 store claim', 'nano402 store claim', 'nano402 claim', 'nano402 settle'],
     ...['nano402 store commit', 'nano402 store commit', 'nano402 serve'],
   ])
   expect(spans.find(({ name }) => name === 'nano402 settle')?.attributes).toEqual({

@@ -1,0 +1,176 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { NodeRefusedError } from 'nano402'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { serve } from '../rpc/support.ts'
+import { plainEnvironment, ROOT, startExample } from '../support/child.ts'
+import { openShop, purchase } from '../support/shop.ts'
+import { temporaryDirectory } from '../support/stores.ts'
+import { createWorld, freshAccount, type World } from '../support/world.ts'
+
+interface Ran {
+  readonly status: number
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs the built command. */
+async function nano402(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const child = spawn(process.execPath, ['dist/src/cli/main.js', ...args], {
+    cwd: ROOT,
+    env: { ...plainEnvironment(), NODE_NO_WARNINGS: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { status, out, err }
+}
+
+let world: World
+let account: string
+let store: string
+let rpc: string
+beforeAll(async () => {
+  world = await createWorld()
+})
+beforeEach(async () => {
+  account = freshAccount()
+  store = `sqlite:${join(temporaryDirectory(), 'claims.sqlite')}`
+  const answer = ({ body: { action, ...parameters } }: { readonly body: Readonly<Record<string, unknown>> }) =>
+    world.devnet.call(String(action), parameters).catch((error: NodeRefusedError) => ({ error: error.nodeError }))
+  rpc = (await serve(answer)).url
+})
+afterAll(() => world.close())
+
+const open = () => openShop({ ...world.options, store, payTo: account })
+const run = (...args: readonly string[]) =>
+  nano402(['reconcile', '--account', account, '--store', store, '--rpc', rpc, '--network', 'nano:devnet', ...args])
+
+/** A day at a shop: one payment that bought, one lost to a crash, one with its digits cut. */
+async function aDay() {
+  const shop = open()
+  const bought = await purchase(shop, world.buyer)
+  await shop.ask(bought.headers)
+  const lost = await purchase(shop, world.buyer)
+  const env = { NODE_URL: rpc, STORE: store, SECRET: world.options.secret, PAY_TO: account }
+  const crashed = startExample('test/reconcile/crash-child.ts', { ...env, HEADERS: JSON.stringify(lost.headers) })
+  expect(await crashed.ended, crashed.output()).toBe(null) // killed
+  const cut = await world.buyer.send(account, 2n * 10n ** 27n)
+  await shop.paywall.close()
+  return { bought: bought.hash, amount: bought.offer.amount, lost: lost.hash, cut }
+}
+
+describe('nano402 reconcile', () => {
+  test('shows a table with what became of each payment, says how many, and ends with 3 when some are not matched', async () => {
+    const { bought, lost, cut } = await aDay()
+    const { status, out, err } = await run('--price', '0.001')
+    expect({ status, err }).toEqual({ status: 3, err: '' })
+    const [head = '', ...rows] = out.split('\n\n')[0]?.split('\n') ?? []
+    const stateOf = (hash: string) =>
+      rows
+        .find((row) => row.includes(hash))
+        ?.slice(head.indexOf('STATE'))
+        .split(' ')[0]
+    expect([bought, lost, cut].map(stateOf)).toEqual(['matched', 'undelivered', 'unmatched'])
+    expect(rows.find((row) => row.includes(cut))).toMatch(/ {2}0\.002 .* {2}0 {6}cut digits, overpaid$/)
+    expect(rows.every((row) => row.indexOf('nano_') === head.indexOf('PAYER'))).toBe(true)
+    expect(out).toMatch(/^3 sends since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: 1 matched, 1 undelivered, 1 unmatched$/m)
+  })
+
+  test('writes CSV and JSON for programs, amounts as text, and the summary beside them', async () => {
+    const { bought, amount, cut } = await aDay()
+    const [csv, json] = await Promise.all([run('--csv'), run('--json')])
+    const [head, ...rows] = csv.out.trim().split('\n')
+    expect(head).toBe('time,state,amount_raw,amount_xno,payer,hash,attempts,notes')
+    expect(rows).toHaveLength(3)
+    const xno = `0.${amount.padStart(30, '0')}`.replace(/0+$/, '')
+    const line = new RegExp(`^20[-\\dT:]+Z,matched,${amount},${xno},${world.buyer.account},${bought},1,$`)
+    expect(rows).toContainEqual(expect.stringMatching(line))
+    expect(
+      json.out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toContainEqual({
+      time: expect.stringMatching(/^20.*Z$/),
+      state: 'unmatched',
+      amount: '2000000000000000000000000000',
+      xno: '0.002',
+      payer: world.buyer.account,
+      hash: cut,
+      attempts: 0,
+      notes: ['cut digits'],
+    })
+    for (const { status, err } of [csv, json])
+      expect([status, err]).toEqual([3, expect.stringMatching(/^3 sends since /)])
+  })
+
+  test('ends with 0 when there is no payment, and when every payment is matched', async () => {
+    const shop = open()
+    await shop.paywall.health()
+    expect(await run()).toMatchObject({
+      status: 0,
+      err: '',
+      out: expect.stringMatching(/^0 sends since [^:]+:[^:]+:\d\dZ\n$/),
+    })
+    await shop.ask((await purchase(shop, world.buyer)).headers)
+    await shop.paywall.close()
+    expect(await run()).toMatchObject({ status: 0, out: expect.stringContaining('1 send since') })
+  })
+
+  test('takes from the environment what the paywall takes from it', async () => {
+    const shop = open()
+    await shop.ask((await purchase(shop, world.buyer)).headers)
+    await shop.paywall.close()
+    const env = { NANO402_PAY_TO: account, NANO402_STORE: store, NANO402_RPC_URL: `http://127.0.0.1:1, ${rpc}` }
+    const ran = await nano402(['reconcile', '--since', '2020-01-01'], { ...env, NANO402_NETWORK: 'nano:devnet' })
+    expect(ran).toMatchObject({
+      status: 0,
+      out: expect.stringContaining('1 send since 2020-01-01T00:00:00Z: 1 matched'),
+    })
+  })
+
+  test('a node that does not answer ends it with 1, and its address is not told', async () => {
+    await open().paywall.health()
+    const down = ['--rpc', 'http://user:hidden@127.0.0.1:1/hidden?key=hidden']
+    expect(await nano402(['reconcile', '--account', account, '--store', store, ...down])).toEqual({
+      status: 1,
+      out: '',
+      err: 'nano402: Nano node 1 of 1 gave no usable answer: the connection failed.\n',
+    })
+  })
+
+  test('a wrong command line ends with 2 and one sentence, and makes no store', async () => {
+    const other = temporaryDirectory()
+    writeFileSync(join(other, 'no-database'), 'text')
+    const wrong = (...args: readonly string[]) => nano402(['reconcile', ...args])
+    const all = ['--account', account, '--rpc', rpc]
+    const ran = await Promise.all([
+      wrong(),
+      wrong('--account', 'nano_1'),
+      wrong('--account', account),
+      wrong(...all),
+      wrong(...all, '--store', `sqlite:${other}/none`),
+      wrong(...all, '--store', `sqlite:${other}/no-database`),
+      wrong(...all, '--store', 'memory'),
+      wrong(...all, '--since', 'yesterday'),
+      wrong(...all, '--price', '$1'),
+      wrong(...all, '--network', 'nano:test'),
+    ])
+    expect(ran.map(({ status, out }) => [status, out])).toEqual(Array(10).fill([2, '']))
+    expect(ran.map(({ err }) => err)).toEqual([
+      expect.stringMatching(/^nano402: --account \(or NANO402_PAY_TO\).*\n$/),
+      expect.stringMatching(/^nano402: --account: .*\n$/),
+      expect.stringMatching(/^nano402: --rpc \(or NANO402_RPC_URL\).*\n$/),
+      expect.stringMatching(/^nano402: --store \(or NANO402_STORE\).*\n$/),
+      'nano402: --store: there is no such file.\n',
+      expect.stringMatching(/^nano402: The SQLite file .* cannot be opened.*\n$/),
+      expect.stringMatching(/^nano402: A store in memory .*\n$/),
+      expect.stringMatching(/^nano402: --since takes .*'yesterday'\.\n$/),
+      expect.stringMatching(/^nano402: --price: .*\n$/),
+      'nano402: --network is nano:mainnet or nano:devnet.\n',
+    ])
+  })
+})
