@@ -2,7 +2,7 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { JournalError } from '../errors.ts'
-import { foldEntries, type Journal, type JournalEntry } from './journal.ts'
+import { foldEntries, isEntry, type Journal, type JournalEntry } from './journal.ts'
 
 /** A file with fewer lines is not worth rewriting. */
 const FOLD_FROM = 1_000
@@ -46,8 +46,7 @@ export function fileJournal(path: string): Journal {
 function parseLine(line: string, index: number): JournalEntry {
   try {
     const entry: unknown = JSON.parse(line)
-    if (typeof entry === 'object' && entry !== null && 'hash' in entry && 'amount' in entry)
-      return entry as JournalEntry
+    if (isEntry(entry)) return entry
   } catch {
     // Said below.
   }

@@ -38,6 +38,38 @@ export interface JournalEntry {
   }
 }
 
+type Fields = Readonly<Record<string, unknown>>
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null
+const isUrl = (value: unknown) => typeof value === 'string' && URL.canParse(value)
+const STATES: readonly unknown[] = ['signed', 'published', 'confirmed', 'delivered', 'refused', 'void']
+
+/** Whether a value from outside has the form of an entry. */
+export function isEntry(value: unknown): value is JournalEntry {
+  if (!isFields(value)) return false
+  const { hash, state, atMs, key, origin, payTo, amount, unfinished } = value
+  return (
+    [hash, key, payTo].every((text) => typeof text === 'string') &&
+    STATES.includes(state) &&
+    typeof atMs === 'number' &&
+    isUrl(origin) &&
+    typeof amount === 'string' &&
+    /^[0-9]{1,39}$/.test(amount) &&
+    (unfinished === undefined || isUnfinished(unfinished))
+  )
+}
+
+function isUnfinished(value: unknown): boolean {
+  if (!isFields(value)) return false
+  const { method, url, block, resource, offer, payload, expiresAtMs } = value
+  return (
+    typeof method === 'string' &&
+    isUrl(url) &&
+    [block, resource, offer, payload].every(isFields) &&
+    typeof expiresAtMs === 'number'
+  )
+}
+
 /** Where a payer keeps its entries. One payer at a time. */
 export interface Journal {
   /** The last entry of each payment. Asked once, before the first payment. */

@@ -17,8 +17,14 @@ const entry = (hash: string, change: Partial<JournalEntry> = {}): JournalEntry =
   amount: '5',
   ...change,
 })
+/** What would be needed to present it again; here nobody does. */
+const unfinished = { method: 'GET', url: 'https://a.example/', block: {}, resource: {}, offer: {}, payload: {} }
 const openEntry = (hash: string, change: Partial<JournalEntry> = {}) =>
-  entry(hash, { state: 'signed', unfinished: {} as NonNullable<JournalEntry['unfinished']>, ...change })
+  entry(hash, {
+    state: 'signed',
+    unfinished: { ...unfinished, expiresAtMs: 0 } as unknown as NonNullable<JournalEntry['unfinished']>,
+    ...change,
+  })
 
 async function journalPath(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'nano402-journal-'))
@@ -102,6 +108,10 @@ describe('a journal in a file', () => {
       code: 'ERR_JOURNAL',
       message: expect.stringContaining('Line 1 '),
     })
+    for (const change of [{ origin: undefined }, { amount: '-1' }, { state: 'paid' }, { unfinished: { url: '/' } }]) {
+      await writeFile(path, `${JSON.stringify(entry('A'))}\n${JSON.stringify({ ...entry('B'), ...change })}\n`)
+      await expect(fileJournal(path).load()).rejects.toThrow('Line 2 ')
+    }
   })
 
   test('is readable by its owner only', async () => {
