@@ -1,11 +1,11 @@
 /** From the operator's secret to the keys of the seal. */
-import { blake2b } from 'blakejs'
 import { encodeFields } from './core/bytes.ts'
 import type { Mac } from './core/seal.ts'
 import { ConfigError } from './errors.ts'
+import { blake2b, keyedBlake2b } from './nano/blake2b.ts'
 
 /** The seal's MAC: keyed BLAKE2b-256. */
-export const mac: Mac = (key, message) => blake2b(message, key, 32)
+export const mac: Mac = keyedBlake2b
 
 const MIN_BYTES = 32
 const MIN_DIFFERENT_CHARACTERS = 8
@@ -24,7 +24,7 @@ export function sealKey(secret: string): Uint8Array {
   if (new Set(secret).size < MIN_DIFFERENT_CHARACTERS || /change.?me|example|your.?secret|placeholder/i.test(secret)) {
     throw new ConfigError(`NANO402_SECRET (option secret) is a placeholder. ${REMEDY}`)
   }
-  return blake2b(encodeFields(['nano402 seal key', bytes]), undefined, 32)
+  return blake2b(32, encodeFields(['nano402 seal key', bytes]))
 }
 
 /** A key for one process's life. */

@@ -19,8 +19,9 @@ export interface SealedTerms {
   readonly inputs: readonly string[]
 }
 
-/** A keyed hash of 32 bytes. */
-export type Mac = (key: Uint8Array, message: Uint8Array) => Uint8Array
+/** A keyed hash of 32 bytes: what a key costs, it costs once. */
+export type Mac = (key: Uint8Array) => KeyedMac
+type KeyedMac = (message: Uint8Array) => Uint8Array
 
 /** Why an id is not ours; `resource_mismatch` when it seems to be made for another request. */
 export type FalseSeal = 'invalid_session' | 'resource_mismatch'
@@ -50,12 +51,13 @@ const text = new TextDecoder('utf-8', { fatal: true })
  * @param mac - Such as keyed BLAKE2b-256.
  */
 export function createSeal(keys: readonly Uint8Array[], mac: Mac): Seal {
-  const [first] = keys
+  const macs = keys.map(mac)
+  const [first] = macs
   if (!first) throw new TypeError('A seal needs a key.')
-  const keyIds = keys.map((key) => mac(key, encodeFields(['nano402 key id']))[0] ?? 0)
+  const keyIds = macs.map((keyed) => keyed(encodeFields(['nano402 key id']))[0] ?? 0)
 
-  const macOf = (key: Uint8Array, body: Uint8Array, bound: Uint8Array) =>
-    mac(key, encodeFields(['nano402 session 1', body, bound]))
+  const macOf = (keyed: KeyedMac, body: Uint8Array, bound: Uint8Array) =>
+    keyed(encodeFields(['nano402 session 1', body, bound]))
 
   return {
     close(terms, binding) {
@@ -78,8 +80,8 @@ export function createSeal(keys: readonly Uint8Array[], mac: Mac): Seal {
         inputs: decoded.terms.inputs,
         open(binding) {
           const bound = encodeFields(binding)
-          const isOurs = keys.some(
-            (key, i) => keyIds[i] === decoded.keyId && equalInConstantTime(macOf(key, body, bound), claimed),
+          const isOurs = macs.some(
+            (keyed, i) => keyIds[i] === decoded.keyId && equalInConstantTime(macOf(keyed, body, bound), claimed),
           )
           if (isOurs) return decoded.terms
           return decoded.hint === fnv1a(bound) ? 'invalid_session' : 'resource_mismatch'
