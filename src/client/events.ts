@@ -1,6 +1,6 @@
-/** What a payer tells while it pays. Amounts in raw, times in ms. */
+/** What a payer tells while it pays. Amounts in raw, times in ms. None carries a session id, a header or a key. */
 import type { BlockHash, NanoAddress, Raw } from '../nano/index.ts'
-import type { PaymentRequirements, SettlementResponse } from '../x402/shapes.ts'
+import type { SettlementResponse } from '../x402/shapes.ts'
 
 /** One step of a payment. Steps of one payment come in this order; those of several may be mixed. */
 export type PayerEvent =
@@ -10,7 +10,7 @@ export type PayerEvent =
       readonly url: string
       readonly price: Raw
       readonly amount: Raw
-      readonly offer: PaymentRequirements
+      readonly payTo: NanoAddress
     }
   /** An earlier payment for the same request was found that was never answered: it is used instead of a new one. */
   | { readonly type: 'resumed'; readonly hash: BlockHash }

@@ -114,7 +114,7 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     if (answer instanceof Response) return answer
     const { required, url } = answer
     const offer = choose(required, url)
-    emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, offer: offer.offer })
+    emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, payTo: offer.payTo })
     const { key, method, signal } = request
     const payment = await payments.pay({ key, method, url, resource: required.resource, offer, replaces, signal })
     held.push(payment)

@@ -31,7 +31,7 @@ describe('a 402', () => {
     const [challenged] = events
     if (challenged?.type !== 'challenged') throw new Error('no challenge')
     expect(challenged.price).toBe(parseXno('0.001'))
-    expect(challenged.offer.payTo).toBe(SHOP)
+    expect(challenged.payTo).toBe(SHOP)
     expect(await sentBy(devnet, payer.address)).toEqual([challenged.amount])
   })
 
