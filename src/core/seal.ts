@@ -4,7 +4,7 @@
  * carries only what cannot be read from the request again.
  */
 import { decodeBase64Url, encodeBase64Url } from '../x402/base64.ts'
-import { encodeFields, equalInConstantTime, type Field } from './bytes.ts'
+import { encodeFields, encodeUtf8, equalInConstantTime, type Field } from './bytes.ts'
 
 /** What an id carries. */
 export interface SealedTerms {
@@ -62,9 +62,8 @@ export function createSeal(keys: readonly Uint8Array[], mac: Mac): Seal {
   return {
     close(terms, binding) {
       const bound = encodeFields(binding)
-      const body = encodeBody(terms, keyIds[0] ?? 0, fnv1a(bound))
-      const id = new Uint8Array(body.length + MAC_LENGTH)
-      id.set(body)
+      const id = encodeId(terms, keyIds[0] ?? 0, fnv1a(bound))
+      const body = id.subarray(0, -MAC_LENGTH)
       id.set(macOf(first, body, bound), body.length)
       return encodeBase64Url(id)
     },
@@ -91,11 +90,12 @@ export function createSeal(keys: readonly Uint8Array[], mac: Mac): Seal {
   }
 }
 
-function encodeBody(terms: SealedTerms, keyId: number, hint: number): Uint8Array {
-  const payTo = encoder.encode(terms.payTo)
-  const inputs = encoder.encode(terms.inputs.join('\n'))
-  const body = new Uint8Array(HEAD_LENGTH + payTo.length + inputs.length)
-  const view = new DataView(body.buffer)
+/** An id with room for its MAC at the end. */
+function encodeId(terms: SealedTerms, keyId: number, hint: number): Uint8Array {
+  const payTo = encodeUtf8(terms.payTo)
+  const inputs = encodeUtf8(terms.inputs.join('\n'))
+  const id = new Uint8Array(HEAD_LENGTH + payTo.length + inputs.length + MAC_LENGTH)
+  const view = new DataView(id.buffer)
   view.setUint8(0, VERSION)
   view.setUint8(1, keyId)
   view.setUint32(2, hint)
@@ -106,9 +106,9 @@ function encodeBody(terms: SealedTerms, keyId: number, hint: number): Uint8Array
   view.setBigUint64(34, terms.amount >> 64n)
   view.setBigUint64(42, terms.amount & 0xffffffffffffffffn)
   view.setUint8(50, payTo.length)
-  body.set(payTo, HEAD_LENGTH)
-  body.set(inputs, HEAD_LENGTH + payTo.length)
-  return body
+  id.set(payTo, HEAD_LENGTH)
+  id.set(inputs, HEAD_LENGTH + payTo.length)
+  return id
 }
 
 function decodeBody(body: Uint8Array): { terms: SealedTerms; keyId: number; hint: number } | undefined {
@@ -131,8 +131,6 @@ function decodeBody(body: Uint8Array): { terms: SealedTerms; keyId: number; hint
     return undefined // not UTF-8
   }
 }
-
-const encoder = new TextEncoder()
 
 function setUint48(view: DataView, at: number, value: number): void {
   view.setUint16(at, Math.floor(value / 2 ** 32))
