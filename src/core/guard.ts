@@ -87,7 +87,8 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
     await Promise.all(verified.ids.map((id) => route.store.write(latenessKey(id), 0, '1', keepUntilMs)))
     return refusal('session_expired')
   }
-  if (quote.issuedAtMs < (await route.store.epochMs())) return refusal('store_reset')
+  const isFromBeforeReset = async () => quote.issuedAtMs < (await route.store.epochMs())
+  if (await isFromBeforeReset()) return refusal('store_reset')
 
   const claims = await claimAll(route.store, verified.ids, {
     leaseMs: route.leaseMs,
@@ -96,10 +97,16 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
   })
   if (typeof claims === 'string') return refusal(CLAIM_REFUSALS[claims])
   emit?.({ type: 'claimed', route: name, scheme, ms: lap() })
-  const settled = await verified.settle(request.signal).catch(async (fault: unknown) => {
+  const orRelease = async (fault: unknown): Promise<never> => {
     await claims.release()
     throw fault
-  })
+  }
+  // Once more: a store that was emptied meanwhile lets anybody claim what was spent. Emptied later, it knows no claim to commit.
+  if (await isFromBeforeReset().catch(orRelease)) {
+    await claims.release()
+    return refusal('store_reset')
+  }
+  const settled = await verified.settle(request.signal).catch(orRelease)
   if (isRefusal(settled)) {
     await claims.release()
     return settled

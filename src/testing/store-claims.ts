@@ -140,6 +140,12 @@ export const claimCases = (otherEntries: number): Record<string, Check> => ({
     await untilOver()
     expectEqual(await store.claim(named('a'), 'two', limits()), 'spent', 'the claim after the first time to keep')
   },
+  async 'a commit does not shorten how long the claim is kept'(store, named) {
+    await store.claim(named('a'), 'one', limits())
+    await store.commit(named('a'), 'one', Date.now() + 20)
+    await untilOver()
+    expectEqual(await store.claim(named('a'), 'two', limits()), 'spent', 'the claim after the time of the commit')
+  },
   async 'a later claim does not shorten how long the attempts are remembered'(store, named) {
     await store.claim(named('a'), 'one', limits({ attempts: 2 }))
     await store.release(named('a'), 'one')

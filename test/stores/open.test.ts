@@ -22,7 +22,22 @@ test('sqlite:<path> is a store in that file on Node, and says elsewhere that it 
   })
 })
 
-test.each(['redis://h', 'rediss://u:secret@h:1', 'https://h', '', 'Memory', 'memory ', 'sqlite', 'mysql://u:secret@h'])(
+test.each(['redis://u:secret@h', 'rediss://u:secret@h:1'])('%s says outside Node that it needs Node', async (url) => {
+  const error = await openOnWeb(url).catch((error) => error)
+  expect(error).toMatchObject({ code: 'ERR_CONFIG', message: expect.stringMatching(/NANO402_STORE.*Node.*https:/) })
+  expect(error.message).not.toContain('secret')
+})
+
+test('https://<host> without a token is a configuration error on Node and elsewhere', async () => {
+  for (const openStore of [openOnNode, openOnWeb]) {
+    await expect(openStore('https://h')).rejects.toMatchObject({
+      code: 'ERR_CONFIG',
+      message: expect.stringContaining('token'),
+    })
+  }
+})
+
+test.each(['', 'Memory', 'memory ', 'sqlite', 'mysql://u:secret@h', 'redis:h', 'ftp://h'])(
   '%j is a configuration error that names NANO402_STORE and what to set, and keeps the text to itself',
   async (url) => {
     for (const openStore of [openOnNode, openOnWeb]) {
