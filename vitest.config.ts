@@ -22,7 +22,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     onConsoleLog(log) {
       // The secret of test/support/world.ts, or a payment header: base64 of {"x402Version":
-      if (/a-secret-of-the-test-suite|eyJ4NDAyVmVyc2lvbiI6/.test(log)) throw new Error('A secret or a proof was printed.')
+      if (/a-secret-of-the-test-suite|eyJ4NDAyVmVyc2lvbiI6/.test(log))
+        throw new Error('A secret or a proof was printed.')
     },
   },
 })
