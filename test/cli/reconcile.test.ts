@@ -7,6 +7,7 @@ import type { NodeRefusedError } from 'nano402'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { serve } from '../rpc/support.ts'
 import { plainEnvironment, ROOT, startExample } from '../support/child.ts'
+import { hasRedis, startRedis } from '../support/redis.ts'
 import { openShop, purchase } from '../support/shop.ts'
 import { temporaryDirectory } from '../support/stores.ts'
 import { createWorld, freshAccount, type World } from '../support/world.ts'
@@ -118,6 +119,19 @@ describe('nano402 reconcile', () => {
     await shop.ask((await purchase(shop, world.buyer)).headers)
     await shop.paywall.close()
     expect(await run()).toMatchObject({ status: 0, out: expect.stringContaining('1 send since') })
+  })
+
+  test.skipIf(!hasRedis)('asks a Redis as well', async () => {
+    const redis = await startRedis()
+    try {
+      store = redis.url
+      const shop = open()
+      await shop.ask((await purchase(shop, world.buyer)).headers)
+      await shop.paywall.close()
+      expect(await run()).toMatchObject({ status: 0, err: '', out: expect.stringContaining(': 1 matched') })
+    } finally {
+      await redis.stop()
+    }
   })
 
   test('takes from the environment what the paywall takes from it', async () => {
