@@ -53,17 +53,20 @@ export async function claimAll(
 
 function holdClaims(store: Store, ids: readonly ClaimId[], owner: Owner, terms: ClaimTerms): HeldClaims {
   let leaseEndMs = Date.now() + terms.leaseMs
-  const allOwned = (answers: readonly boolean[]) => answers.every((owned) => owned)
+  // One after the other, and what was paid with, which comes last, first: cut off in between, it is used up, and
+  // reconciliation says so. The other way round it would pass for good, and nobody could use it.
   const commitOnce = async () => {
-    const answers = await Promise.all(ids.map((id) => store.commit(id, owner, terms.keepUntilMs)))
-    if (!allOwned(answers)) throw new LeaseLostError('The claim on this payment was lost before it became final.')
+    for (const id of ids.toReversed()) {
+      if (await store.commit(id, owner, terms.keepUntilMs)) continue
+      throw new LeaseLostError('The claim on this payment was lost before it became final.')
+    }
   }
   return {
     async renew() {
       const newEndMs = Date.now() + terms.leaseMs
       const answers = await Promise.all(ids.map((id) => store.renew(id, owner, terms.leaseMs)))
       leaseEndMs = newEndMs
-      return allOwned(answers)
+      return answers.every((owned) => owned)
     },
     async commit() {
       const deadlineMs = Math.max(leaseEndMs, Date.now() + COMMIT_RETRY_MS)

@@ -28,7 +28,7 @@ export interface Mechanism<P extends Proof = Proof> {
 /** Genuine, ours and exact. Nothing has been taken yet. */
 export interface Verified {
   readonly kind: 'verified'
-  /** What one use of it uses up. */
+  /** What one use of it uses up: claimed in this order, and made final the other way round. The payment itself comes last. */
   readonly ids: readonly ClaimId[]
   /** When the payment was made, as far as anybody knows (Unix time in ms). */
   readonly paidAtMs?: number | undefined
