@@ -1,4 +1,5 @@
 /** What leaves: the answer that refuses, and the marks on the answer that was paid for. */
+import { encodeBase64 } from '../x402/base64.ts'
 import { encodeHeader, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE } from '../x402/headers.ts'
 import type { PaymentRequired, SettlementResponse } from '../x402/shapes.ts'
 import { answerFor, type RefusalCode } from './refusal.ts'
@@ -21,8 +22,8 @@ export interface Refused {
 
 /** A 402 with its offers, in the header and in the body. */
 export function paymentRequiredAnswer(code: RefusalCode, required: PaymentRequired, more: readonly Header[]): Refused {
-  const headers: Header[] = [[PAYMENT_REQUIRED, encodeHeader(required)], ...UNPAID_HEADERS, ...more]
-  return refused(code, 402, headers, JSON.stringify(required))
+  const json = JSON.stringify(required)
+  return refused(code, 402, [[PAYMENT_REQUIRED, encodeBase64(json)], ...UNPAID_HEADERS, ...more], json)
 }
 
 /** Every other refusal: the code and the sentence as JSON. */
