@@ -35,7 +35,7 @@ describe('events', () => {
     const events = await told(200)
     expect(names(events)).toEqual([
       ...['challenged', 'blocks_info', 'blocks_info', 'confirmed'],
-      ...['epoch', 'claim', 'claim', 'claimed', 'granted', 'commit', 'commit', 'delivered'],
+      ...['epoch', 'claim', 'claim', 'claimed', 'epoch', 'granted', 'commit', 'commit', 'delivered'],
       ...['confirmed', 'epoch', 'claim', 'refused', 'challenged'],
     ])
     expect(events.at(-2)).toMatchObject({
