@@ -18,6 +18,8 @@ export interface ReadRequest {
 }
 
 interface ClosingResponse {
+  readonly destroyed: boolean
+  readonly writableEnded: boolean
   once(event: 'close', listener: () => void): unknown
 }
 
@@ -27,19 +29,32 @@ export const asText = (value: number | string | readonly string[] | undefined): 
 
 /** The guard's view of a Node request. Builds no `Request`. */
 export function nodeRequest(req: ReadRequest, res: ClosingResponse): PaywallRequest {
-  const gone = new AbortController()
-  res.once('close', () => gone.abort())
+  let gone: AbortSignal | undefined
   let body: Promise<Uint8Array | undefined> | undefined
   return {
     method: req.method ?? 'GET',
     url: req.originalUrl ?? req.url ?? '/',
     headers: { get: (name) => asText(req.headers[name.toLowerCase()]) },
-    signal: gone.signal,
+    get signal() {
+      gone ??= signalOf(res)
+      return gone
+    },
     readBody(limit) {
       body ??= peekBody(req, limit)
       return body
     },
   }
+}
+
+/** Aborts when the client goes away unanswered. Made when it is asked for: an unpaid request waits for nobody. */
+function signalOf(res: ClosingResponse): AbortSignal {
+  const gone = new AbortController()
+  const leave = () => {
+    if (!res.writableEnded) gone.abort()
+  }
+  if (res.destroyed) leave()
+  else res.once('close', leave)
+  return gone.signal
 }
 
 /** Reads a body and puts it back, so that the handler finds it unread; undefined when it is longer than `limit` bytes. */
