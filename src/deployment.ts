@@ -127,7 +127,7 @@ function openDeploymentStore(options: DeploymentOptions, isProduction: boolean):
     if (opened.durable || !isProduction || allowVolatileStore) return onEvent ? observeStore(opened, onEvent) : opened
     throw new ConfigError(
       'The memory store forgets at every start which payments were used, so production needs another: set ' +
-        'NANO402_STORE=sqlite:<path> (option store), or allowVolatileStore: true if you accept that.',
+        'NANO402_STORE=sqlite:<path> or redis://<host> (option store), or allowVolatileStore: true if you accept that.',
     )
   }
   const ready = typeof store === 'object' ? store : store === 'memory' ? memoryStore() : undefined

@@ -40,7 +40,10 @@ export interface DeploymentOptions {
   readonly ws?: string
   /** [NANO402_NETWORK] Default `nano:mainnet`. */
   readonly network?: Network
-  /** [NANO402_STORE] `memory` (default), `sqlite:<path>`, or an object of the `Store` interface. */
+  /**
+   * [NANO402_STORE] `memory` (default), `sqlite:<path>`, `redis://...`, `https://:<token>@<host>` (Redis over REST), or an
+   * object of the `Store` interface.
+   */
   readonly store?: string | Store
   /** Lets production run on the memory store, which forgets at every start which payments were used. */
   readonly allowVolatileStore?: boolean
@@ -131,7 +134,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   priceBodyLimit: 'an integer of at least 0, in bytes',
   rpc: 'one or more node URLs, { url, headers, key }, or objects with a call method',
   network: "'nano:mainnet' or 'nano:devnet'",
-  store: "'memory', 'sqlite:<path>', or an object of the Store interface",
+  store:
+    "'memory', 'sqlite:<path>', 'redis://...', 'https://...' (Redis over REST), or an object of the Store interface",
   secret: 'text of at least 32 bytes, or a list [current, previous]',
   quorum: 'an integer of at least 1',
   mechanisms: "a list of 'session' or objects of the Mechanism interface",

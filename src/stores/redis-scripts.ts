@@ -1,6 +1,6 @@
 /**
- * What Redis does in one atomic step each. A script touches one claim or record, and the mark that lies beside it in
- * the same slot. Time is the server's own, so the clocks of many machines do not matter; nothing here knows an amount.
+ * What Redis does in one atomic step each. A script touches one claim or record, and the mark of the part
+ * that it lies in. Time is the server's own, so the clocks of many machines do not matter; nothing here knows an amount.
  */
 
 const NOW = `
@@ -8,7 +8,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function ms(value) return string.format('%.0f', value) end`
 
-/** Since when this slot remembers. Whoever finds it unmarked marks it, never earlier than its own clock says it is. */
+/** Since when this part remembers. Whoever finds it unmarked marks it, never earlier than its own clock says it is. */
 const mark = (key: string, notBeforeMs: string) => `
 local mark = redis.call('GET', ${key})
 if not mark then

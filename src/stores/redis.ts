@@ -26,10 +26,10 @@ export interface RedisStoreOptions {
 }
 
 /**
- * Keys that share a number share a slot, and each number has a mark that says since when its slot remembers: a Cluster
+ * Keys lie in parts, each in one slot of a Cluster, and each part has a mark that says since when it remembers: a Cluster
  * may lose one node's memory and keep the others'. Never change it: a claim would be looked for where it is not.
  */
-const SLOTS = 32
+const PARTS = 32
 
 /** Claims are kept an hour longer than needed, for clocks that differ. Beyond this they would be lost too soon. */
 const MAX_CLOCK_DIFFERENCE_MS = 600_000
@@ -48,14 +48,16 @@ export const keyOf = ([name, first, , third]: readonly string[]): string | undef
  * Cluster, or {@link redisOverRest}.
  * @throws {@link StoreError} (`ERR_STORE`) when Redis does not answer, may evict claims, or has another time.
  * @example
+ * import { createClient } from 'redis'
+ * const client = await createClient({ url: 'redis://localhost', disableOfflineQueue: true }).connect()
  * const store = await redisStore((...command) => client.sendCommand(command))
  */
 export async function redisStore(send: RedisSend, options: RedisStoreOptions = {}): Promise<Store> {
   const { prefix = 'nano402:', timeoutMs = 2_000, close = async () => {} } = options
-  const key = (slot: number, name: string) => `${prefix}{${slot}}:${name}`
-  const claimKey = (id: string) => key(slotOf(id), `claim:${id}`)
-  const recordKey = (id: string) => key(slotOf(id), `record:${id}`)
-  const markKey = (slot: number) => key(slot, 'epoch')
+  const key = (part: number, name: string) => `${prefix}{${part}}:${name}`
+  const claimKey = (id: string) => key(partOf(id), `claim:${id}`)
+  const recordKey = (id: string) => key(partOf(id), `record:${id}`)
+  const markKey = (part: number) => key(part, 'epoch')
 
   async function ask(...command: RedisCommand): Promise<unknown> {
     let timer: ReturnType<typeof setTimeout> | undefined
@@ -71,7 +73,7 @@ export async function redisStore(send: RedisSend, options: RedisStoreOptions = {
     }
   }
   // The whole script each time, though EVALSHA is shorter: there is no cache to be lost with a restart or a fail-over,
-  // and so no second path that runs only then. It costs under a kilobyte and a microsecond or two.
+  // and so no second path that runs only then. It costs under a kilobyte, and no time that could be measured.
   const run = (script: string, keys: readonly string[], ...args: readonly (string | number)[]) =>
     ask('EVAL', script, String(keys.length), ...keys, ...args.map(String))
 
@@ -82,8 +84,8 @@ export async function redisStore(send: RedisSend, options: RedisStoreOptions = {
     return epochMs
   }
 
-  async function mark(slot: number, notBeforeMs: number): Promise<number> {
-    const [markMs, nowMs, policy] = listOf(await run(MARK, [markKey(slot)], notBeforeMs), 3)
+  async function mark(part: number, notBeforeMs: number): Promise<number> {
+    const [markMs, nowMs, policy] = listOf(await run(MARK, [markKey(part)], notBeforeMs), 3)
     if (policy !== '' && policy !== 'noeviction') {
       throw new StoreError(
         'Redis may evict claims, and what they paid for could be had again. Set maxmemory-policy noeviction.',
@@ -95,14 +97,14 @@ export async function redisStore(send: RedisSend, options: RedisStoreOptions = {
     return numberOf(markMs)
   }
 
-  /** Marks every slot that is not marked. Slot 0 comes last, so that it is marked only when all of them are. */
+  /** Marks every part that is not marked. Part 0 comes last, so that it is marked only when all of them are. */
   async function markAll(): Promise<number> {
-    const others = Array.from({ length: SLOTS - 1 }, (_, i) => mark(i + 1, Date.now()))
+    const others = Array.from({ length: PARTS - 1 }, (_, i) => mark(i + 1, Date.now()))
     const lastMs = Math.max(...(await Promise.all(others)))
     return learn(Math.max(lastMs, await mark(0, lastMs)))
   }
 
-  /** A mark that is news: this slot, and perhaps others, lost what they remembered. */
+  /** A mark that is news: this part, and perhaps others, lost what they remembered. */
   async function heed(markMs: unknown): Promise<void> {
     if (numberOf(markMs) > epochMs) await markAll()
   }
@@ -119,7 +121,7 @@ export async function redisStore(send: RedisSend, options: RedisStoreOptions = {
       return markMs === null ? markAll() : learn(numberOf(markMs))
     },
     async claim(id, owner, { leaseMs, attempts, keepUntilMs }) {
-      const keys = [claimKey(id), markKey(slotOf(id))]
+      const keys = [claimKey(id), markKey(partOf(id))]
       const [result, markMs] = listOf(await run(CLAIM, keys, owner, leaseMs, attempts, keepUntilMs, Date.now()), 2)
       await heed(markMs)
       return oneOf<ClaimResult>(result, ['claimed', 'held', 'spent', 'exhausted'])
@@ -140,7 +142,7 @@ export async function redisStore(send: RedisSend, options: RedisStoreOptions = {
       return version === null ? undefined : { version: numberOf(version), value: textOf(value) }
     },
     async write(id, expectedVersion, value, keepUntilMs) {
-      const keys = [recordKey(id), markKey(slotOf(id))]
+      const keys = [recordKey(id), markKey(partOf(id))]
       const [written, markMs] = listOf(await run(WRITE, keys, expectedVersion, value, keepUntilMs, Date.now()), 2)
       await heed(markMs)
       return isOne(written)
@@ -151,8 +153,8 @@ export async function redisStore(send: RedisSend, options: RedisStoreOptions = {
   }
 }
 
-function slotOf(id: string): number {
+function partOf(id: string): number {
   let hash = 0
   for (let i = 0; i < id.length; i++) hash = (hash * 31 + id.charCodeAt(i)) >>> 0
-  return hash % SLOTS
+  return hash % PARTS
 }

@@ -188,7 +188,7 @@ async function open(Driver: Driver, path: string): Promise<Database> {
   try {
     const db = new Driver(path)
     db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA synchronous = FULL;`)
-    await useWriteAheadLog(db)
+    await turnOnWriteAheadLog(db)
     db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`)
     return db
   } catch (cause) {
@@ -200,7 +200,7 @@ async function open(Driver: Driver, path: string): Promise<Database> {
 }
 
 /** SQLite does not wait for its turn here, whatever the busy timeout: processes that start together on a new file collide. */
-async function useWriteAheadLog(db: Database): Promise<void> {
+async function turnOnWriteAheadLog(db: Database): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += 10) {
     try {
       return db.exec('PRAGMA journal_mode = WAL')

@@ -1,4 +1,4 @@
-import { Cluster } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { keyOf, redisStore } from 'nano402/stores/redis'
 import { storeContract } from 'nano402/testing'
 import { createCluster } from 'redis'
@@ -27,6 +27,15 @@ describe.skipIf(!hasRedis)('a Redis Cluster', () => {
   }
   describe.each(Object.entries(clients))('through %s', (_, open) => {
     for (const { name, run } of storeContract(open, { otherEntries: 500 })) test.concurrent(name, run)
+  })
+
+  test('a client that cannot follow to another node gets a StoreError without its address', async () => {
+    const client = new Redis(cluster.nodes[0]?.port ?? 0, '127.0.0.1')
+    onTestFinished(() => client.disconnect())
+    await expect(redisStore((...command) => client.call(...command))).rejects.toMatchObject({
+      code: 'ERR_STORE',
+      message: 'Redis gave no usable answer: MOVED.',
+    })
   })
 
   test('each node has a share of the claims', async () => {

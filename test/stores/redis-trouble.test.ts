@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { type RedisSend, redisStore } from 'nano402/stores/redis'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
-import { hasRedis, type RedisServer, startCluster, startProxy, startRedis } from '../support/redis.ts'
+import { hasRedis, type RedisServer, startProxy, startRedis } from '../support/redis.ts'
 
 const limits = { leaseMs: 60_000, attempts: 3, keepUntilMs: Date.now() + 3_600_000 }
 
@@ -165,13 +165,6 @@ describe.skipIf(!hasRedis)('a Redis in trouble', () => {
       send(name, ...parameters.map((text) => text.replace('time[1] * 1000', '(time[1] - 60) * 1000')))
     const nowMs = Date.now()
     expect(await (await redisStore(behind)).epochMs()).toBeGreaterThanOrEqual(nowMs)
-  })
-
-  test('that sends a client elsewhere, which it cannot follow, is a StoreError without the address', async () => {
-    const cluster = await startCluster()
-    onTestFinished(() => cluster.stop())
-    const [node] = cluster.nodes as [RedisServer]
-    expect(await failure(redisStore(sendTo(node)))).toEqual(unanswered('MOVED'))
   })
 })
 
