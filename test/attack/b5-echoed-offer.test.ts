@@ -2,18 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { frameworks, type Served } from '../support/frameworks.ts'
 import { watch } from '../support/outcome.ts'
 import { createWorld, freshAccount, offerOf, paymentHeader, paymentOf, type World } from '../support/world.ts'
-
-/** What can be done to a field. */
-const changes: Readonly<Record<string, (value: unknown) => unknown>> = {
-  dropped: () => undefined,
-  null: () => null,
-  'made a list': (value) => [value],
-  'made an object': (value) => ({ value }),
-  'made a boolean': () => true,
-  retyped: (value) => (typeof value === 'string' ? Number(value) || 7 : String(value)),
-  changed: (value) => (typeof value === 'number' ? value + 1 : `${value}1`),
-  emptied: () => '',
-}
+import { changes } from './list/wrong-values.ts'
 
 let world: World
 beforeAll(async () => {

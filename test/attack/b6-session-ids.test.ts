@@ -13,27 +13,7 @@ import {
   sessionIdOf,
   type World,
 } from '../support/world.ts'
-
-/** Ids that are none of ours, made from one of ours. */
-const forgeries: Readonly<Record<string, (id: string) => string>> = {
-  'its first half': (id) => id.slice(0, id.length / 2),
-  'its last character missing': (id) => id.slice(0, -1),
-  'its seal missing': (id) => Buffer.from(id, 'base64url').subarray(0, -32).toString('base64url'),
-  'a byte more': (id) => Buffer.concat([Buffer.from(id, 'base64url'), Buffer.of(0)]).toString('base64url'),
-  'a seal of zeros': (id) =>
-    Buffer.concat([Buffer.from(id, 'base64url').subarray(0, -32), Buffer.alloc(32)]).toString('base64url'),
-  'itself twice': (id) => id + id,
-  'standard base64 with padding': (id) => `${Buffer.from(id, 'base64url').toString('base64')}==`,
-  'hex digits': (id) => Buffer.from(id, 'base64url').toString('hex'),
-  'a space behind it': (id) => `${id} `,
-  'another case': (id) => id.toLowerCase(),
-  'random bytes of its length': (id) =>
-    Buffer.from(crypto.getRandomValues(new Uint8Array(id.length)))
-      .toString('base64url')
-      .slice(0, id.length),
-  zeros: (id) => 'A'.repeat(id.length),
-  nothing: () => '',
-}
+import { forgeries } from './list/wrong-values.ts'
 
 let world: World
 beforeAll(async () => {

@@ -2,20 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { frameworks, type Served } from '../support/frameworks.ts'
 import { exchange } from '../support/raw.ts'
 import { createWorld, type World } from '../support/world.ts'
-
-const hosts: Readonly<Record<string, readonly string[]>> = {
-  'no Host': [],
-  'an empty Host': ['Host:'],
-  'an IPv6 Host': ['Host: [::1]:8080'],
-  'half an IPv6 Host': ['Host: [::1'],
-  'a Host with spaces': ['Host: a b'],
-  'a Host with a path': ['Host: shop.example/free'],
-  'a Host with a user': ['Host: free@shop.example'],
-  'a Host with a port beyond 65535': ['Host: shop.example:99999'],
-  'a Host of 4 KB': [`Host: ${'a'.repeat(4_096)}`],
-  'a Host with letters beyond ASCII': ['Host: sh\xf6p.example'],
-  'two Hosts': ['Host: shop.example', 'Host: free.example'],
-}
+import { hosts } from './list/disguises.ts'
 
 let world: World
 beforeAll(async () => {

@@ -2,72 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { frameworks, type Served } from '../support/frameworks.ts'
 import { refusedAtOnce, watch } from '../support/outcome.ts'
 import { createWorld, offerOf, paymentHeader, paymentOf, randomHash, type World } from '../support/world.ts'
-
-const UNREADABLE = 'invalid_payload'
-const OTHER_OFFER = 'invalid_payment_requirements'
-
-/** I6: amounts that some parser somewhere takes for the right one, or for a smaller one. */
-const amounts: readonly (readonly [amount: unknown, code: string])[] = [
-  ['', UNREADABLE],
-  [' ', UNREADABLE],
-  [[], UNREADABLE],
-  ['0x10', UNREADABLE],
-  ['1e3', UNREADABLE],
-  ['-1', UNREADABLE],
-  ['+1', UNREADABLE],
-  ['1.0', UNREADABLE],
-  ['01', UNREADABLE],
-  ['1_000', UNREADABLE],
-  [true, UNREADABLE],
-  [null, UNREADABLE],
-  [['7'], UNREADABLE],
-  [{}, UNREADABLE],
-  ['٧', UNREADABLE],
-  ['７', UNREADABLE],
-  [1000000000000000000000000000, UNREADABLE],
-  [(2n ** 128n).toString(), OTHER_OFFER],
-  ['9'.repeat(78), OTHER_OFFER],
-  ['9'.repeat(79), UNREADABLE],
-  ['0', OTHER_OFFER],
-]
-
-/** I8: accounts, made of the right one. */
-const accounts: Readonly<Record<string, (account: string) => unknown>> = {
-  'the older prefix': (account) => account.replace('nano_', 'xrb_'),
-  'a false checksum': (account) => account.slice(0, -1) + (account.endsWith('1') ? '3' : '1'),
-  'upper case': (account) => account.toUpperCase(),
-  'a character less': (account) => account.slice(0, -1),
-  'a character more': (account) => `${account}1`,
-  'a space behind it': (account) => `${account} `,
-  'the zero account': () => 'nano_1111111111111111111111111111111111111111111111111111hifc8npp',
-  nothing: () => '',
-}
-
-/** I9: what is not a block's hash. */
-const hashes: Readonly<Record<string, unknown>> = {
-  '63 digits': 'A'.repeat(63),
-  '65 digits': 'A'.repeat(65),
-  'letters beyond F': 'G'.repeat(64),
-  'digits of another script': '٧'.repeat(64),
-  'a line break at its end': `${'A'.repeat(64)}\n`,
-  nothing: '',
-  null: null,
-  'a number': 7,
-  'a list of one hash': ['A'.repeat(64)],
-  'an object': { hash: 'A'.repeat(64) },
-}
-
-/** I11: times where seconds belong. */
-const times: readonly (readonly [time: unknown, code: string])[] = [
-  [300_000, OTHER_OFFER],
-  [-1, UNREADABLE],
-  [0, OTHER_OFFER],
-  [253_402_300_799, OTHER_OFFER],
-  [1e300, OTHER_OFFER],
-  [0.5, OTHER_OFFER],
-  ['300', UNREADABLE],
-  [null, UNREADABLE],
-]
+import { accounts, amounts, hashes, OTHER_OFFER, times, UNREADABLE } from './list/wrong-values.ts'
 
 let world: World
 beforeAll(async () => {

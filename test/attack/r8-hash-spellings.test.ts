@@ -4,23 +4,9 @@ import { watch } from '../support/outcome.ts'
 import { stores } from '../support/stores.ts'
 import { disposable } from '../support/wait.ts'
 import { createWorld, offerOf, proofHeader, type World } from '../support/world.ts'
+import { isAnotherCase, spellings } from './list/wrong-values.ts'
 
 const cases = frameworks.flatMap((framework) => stores.map((store) => ({ ...framework, ...store })))
-
-/** Other ways to write the hash, all of which some Nano node reads as the same block. */
-const spellings: Readonly<Record<string, (hash: string) => string>> = {
-  'lower case': (hash) => hash.toLowerCase(),
-  'mixed case': (hash) => hash.replace(/[A-F]/g, (digit, at: number) => (at % 2 ? digit : digit.toLowerCase())),
-  'no leading digit': (hash) => hash.slice(1),
-  'a leading zero more': (hash) => `0${hash}`,
-  'leading zeros dropped': (hash) => hash.replace(/^0+/, '').slice(1),
-  'a space before it': (hash) => ` ${hash}`,
-  'a space behind it': (hash) => `${hash} `,
-  'a line break behind it': (hash) => `${hash}\n`,
-  '0x before it': (hash) => `0x${hash}`,
-  'full-width digits': (hash) => hash.replace(/[0-9]/g, (digit) => String.fromCodePoint(0xff10 + Number(digit))),
-}
-const isAnotherCase = (name: string) => name.endsWith('case')
 
 let world: World
 beforeAll(async () => {

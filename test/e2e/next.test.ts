@@ -6,6 +6,7 @@ import { createPayer, type Payer } from 'nano402/client'
 import { type ServedDevnet, serveDevnet } from 'nano402/devnet/server'
 import { derivePrivateKey } from 'nano402/nano'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { INTERNAL_HEADERS } from '../attack/list/disguises.ts'
 import { type Child, ROOT, startChild } from '../support/child.ts'
 import { installOnce } from '../support/registry.ts'
 import { buy, challengeOf, createPurse, offerOf, type Purse, proofHeader } from '../support/world.ts'
@@ -187,23 +188,3 @@ describe.skipIf(!isInstalled)('examples/next', () => {
     expect(maps).not.toMatch(/dist\/src\/[\w/-]+\.node\.js|node_modules\/ws\//)
   })
 })
-
-/** What has let requests past a gate in Next.js, or asks it for something else than the page (ATTACKS.md, H12). */
-const INTERNAL_HEADERS = [
-  ['x-middleware-subrequest', 'middleware:middleware:middleware:middleware:middleware'],
-  ['x-middleware-subrequest', 'src/middleware'],
-  ['x-middleware-prefetch', '1'],
-  ['x-middleware-rewrite', '/free'],
-  ['x-middleware-next', '1'],
-  ['x-nextjs-data', '1'],
-  ['x-matched-path', '/free'],
-  ['x-invoke-path', '/free'],
-  ['x-prerender-revalidate', '1'],
-  ['RSC', '1'],
-  ['Next-Router-Prefetch', '1'],
-  ['Next-Router-Segment-Prefetch', '/_tree'],
-  ['Next-Router-State-Tree', '%5B%22%22%5D'],
-  ['Next-Action', 'abcdef'],
-  ['Purpose', 'prefetch'],
-  ['Sec-Purpose', 'prefetch;prerender'],
-] as const

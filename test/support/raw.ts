@@ -1,5 +1,6 @@
 /** HTTP as bytes: for what `fetch` would tidy up before it is sent, and for what it hides of how an answer arrives. */
 import { connect, type Socket } from 'node:net'
+import { connect as connectSecurely } from 'node:tls'
 
 export interface RawAnswer {
   readonly status: number
@@ -22,10 +23,9 @@ export interface RawConnection {
   close(): void
 }
 
-/** Connects to a server of ours. */
+/** Connects to a server. Rejects when nobody listens there. */
 export async function connectTo(url: string): Promise<RawConnection> {
-  const { hostname, port } = new URL(url)
-  const socket = connect(Number(port), hostname)
+  const socket = openSocket(new URL(url))
   let buffer = Buffer.alloc(0)
   let over = false
   let arrived = () => {}
@@ -41,7 +41,7 @@ export async function connectTo(url: string): Promise<RawConnection> {
     arrived()
   })
   socket.on('error', () => {}) // a server that cuts the connection is what some tests want
-  await new Promise<void>((resolve) => socket.once('connect', resolve))
+  await new Promise<void>((resolve, reject) => socket.once('ready', resolve).once('error', reject))
   return {
     socket,
     ended,
@@ -62,6 +62,13 @@ export async function connectTo(url: string): Promise<RawConnection> {
     },
     close: () => socket.destroy(),
   }
+}
+
+function openSocket({ protocol, hostname, port }: URL): Socket {
+  const host = hostname.replace(/^\[|\]$/g, '') // of IPv6
+  const isSecure = protocol === 'https:'
+  const target = { host, port: Number(port || (isSecure ? 443 : 80)) }
+  return isSecure ? connectSecurely(target) : connect(target)
 }
 
 /** One request on a connection of its own. */

@@ -55,9 +55,8 @@ export interface World {
 export const SECRET = 'a-secret-of-the-test-suite-0123456789abcdef'
 let worldCount = 0
 
-/** `confirmMs`: 0 confirms a block before `process` answers. */
-export async function createWorld({ confirmMs = 0 } = {}): Promise<World> {
-  const devnet = createDevnet({ confirmMs })
+/** `confirmMs`: 0 confirms a block before `process` answers. Or a devnet that is there already. */
+export async function createWorld({ confirmMs = 0, devnet = createDevnet({ confirmMs }) } = {}): Promise<World> {
   const purse = async (): Promise<Purse> => {
     const { seed, account } = await devnet.fundedSeed(parseXno('10'))
     return createPurse(devnet, derivePrivateKey(seed, 0), account)
