@@ -100,7 +100,13 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
   const find = async (hash: BlockHash, signal?: AbortSignal) => {
     if (signal?.aborted) throw givenUp(signal)
-    return peek(hash) ?? unlessAborted(load(hash), signal)
+    const confirmed = peek(hash)
+    if (confirmed) return confirmed
+    // The node is being asked about it already, again and again.
+    const watched = poller.watched(hash)
+    if (!watched) return unlessAborted(load(hash), signal)
+    if (watched.last instanceof NodeUnavailableError) throw watched.last
+    return watched.last
   }
 
   return {

@@ -13,6 +13,8 @@ export interface PollerOptions {
 }
 
 export interface Poller {
+  /** What was seen last of a block that somebody waits for; undefined: nobody does. */
+  watched(hash: BlockHash): { readonly last: Sight } | undefined
   /** The block once it is confirmed; what was seen last when the time is over, or there is no place to wait. */
   wait(
     hash: BlockHash,
@@ -39,6 +41,7 @@ export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptio
   const waiting = new Map<BlockHash, Waiting>()
   const urgent = new Set<BlockHash>()
   let running = false
+  let closed: NodeUnavailableError | undefined
   let wake = () => {}
 
   const pause = () =>
@@ -85,7 +88,9 @@ export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptio
   }
 
   return {
+    watched: (hash) => waiting.get(hash),
     wait(hash, { last, timeoutMs, signal }) {
+      if (closed) return Promise.reject(closed)
       let entry = waiting.get(hash)
       // What nobody has seen can be made up, so it takes at most half of the places.
       const places = last === undefined ? maxWaiting / 2 : maxWaiting
@@ -119,7 +124,7 @@ export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptio
       if (urgent.size > 0) wake()
     },
     close() {
-      const closed = new NodeUnavailableError('The ledger was closed.')
+      closed = new NodeUnavailableError('The ledger was closed.')
       for (const { waiters } of [...waiting.values()]) for (const end of [...waiters]) end(closed)
     },
   }

@@ -67,13 +67,14 @@ describe.each(sockets)('S5 over $name', ({ serve }) => {
     const startMs = performance.now()
     const answers = Array.from({ length: 500 }, () => fetch(url, { headers }).then(({ status }) => status))
     await until(() => lookups() >= before + 4)
+    await new Promise((resolve) => setTimeout(resolve, 500))
     world.devnet.confirm(hash)
     const statuses = await Promise.all(answers)
     const polls = (performance.now() - startMs) / 250
     expect(statuses.filter((status) => status === 200)).toHaveLength(1)
     for (const status of statuses) expect([200, 402, 409]).toContain(status)
     expect(app.runs()).toBe(1)
-    expect(lookups() - before).toBeLessThan(20 + polls)
+    expect(lookups() - before).toBeLessThan(10 + 2 * polls)
   })
 })
 

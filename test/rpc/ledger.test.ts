@@ -180,13 +180,16 @@ describe('find', () => {
     const hash = await pay(net, await net.fundedSeed(), raw(5n))
     const { node, asked, control } = watched(net)
     const ledger = open(node, { pollMs: 1 })
-    const waiting = ledger.waitConfirmed(hash, { timeoutMs: 60_000 })
+    const giveUp = new AbortController()
+    const waiting = ledger.waitConfirmed(hash, { timeoutMs: 60_000, signal: giveUp.signal })
     await ledger.find(hash)
     const { closed, open: release } = gate()
     control.gate = closed
     const before = asked.length
     while (asked.length === before) await settle()
     // A look at the unconfirmed block is out. Meanwhile the block is confirmed, and a lookup says so.
+    giveUp.abort()
+    expect(await failure(waiting)).toMatchObject({ code: 'ERR_NODE_UNAVAILABLE' })
     control.gate = undefined
     net.confirm(hash)
     const found = await ledger.find(hash)
@@ -194,7 +197,6 @@ describe('find', () => {
     release()
     await settle()
     expect(ledger.peek(hash)).toBe(found)
-    expect(await waiting).toMatchObject({ confirmed: true })
   })
 
   test('one that gives up does not disturb another that wants the same', async () => {
@@ -351,6 +353,27 @@ describe('waitConfirmed', () => {
     await Promise.all(waiting)
     expect(asked.length).toBeLessThan(12)
     for (const batch of asked) expect(batch).toHaveLength(1)
+  })
+
+  test('whoever comes while somebody waits hears what was seen last, and has nobody asked', async () => {
+    const net = devnet()
+    net.hold()
+    const hash = await pay(net, await net.fundedSeed(), raw(5n))
+    const { node, asked } = watched(net)
+    const ledger = open(node, { pollMs: 60_000 })
+    const waiting = ledger.waitConfirmed(hash, { timeoutMs: 60_000 })
+    while (asked.length < 2) await settle()
+    await settle()
+    const before = asked.length
+    const later: Promise<unknown>[] = []
+    for (let i = 0; i < 20; i++) {
+      expect(await ledger.find(hash)).toMatchObject({ sent: 5n, confirmed: false })
+      later.push(failure(ledger.waitConfirmed(hash, { timeoutMs: 60_000 })))
+    }
+    expect(asked).toHaveLength(before)
+    ledger.close()
+    expect(await failure(waiting)).toMatchObject({ code: 'ERR_NODE_UNAVAILABLE' })
+    await Promise.all(later)
   })
 
   test('one that gives up does not disturb another that waits for the same', async () => {
