@@ -194,6 +194,14 @@ describe('N5: almost the right amount', () => {
   })
 })
 
+test('N5: one raw is not made the price by a node that says so: the block before tells', async () => {
+  const { offer, present, pay } = await openCounter()
+  const hash = await world.buyer.send(offer.payTo, 1n)
+  lieAbout(hash, { amount: offer.amount, balance: '0', subtype: 'send' })
+  expect(await present(hash)).toEqual(refused('amount_mismatch'))
+  await pay()
+})
+
 describe('N6: an old block to the same account', () => {
   test('that paid the price, when nobody asked for it, is not the payment', async () => {
     const old = await world.buyer.send(world.seller.account, 10n ** 27n)

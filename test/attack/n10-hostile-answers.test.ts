@@ -92,6 +92,14 @@ describe('N10: a node that answers', () => {
       const blocks = answer.blocks as Record<string, unknown>
       return { ...answer, blocks: { ...blocks, [hash]: Object.values(blocks).find((b) => b !== blocks[hash]) ?? {} } }
     },
+    "the block with a signature that is not its account's": (hash) => (_action, answer) => {
+      const blocks = answer.blocks as Record<string, { contents: object }>
+      const { contents = {}, ...shown } = blocks[hash] ?? {}
+      return {
+        ...answer,
+        blocks: { ...blocks, [hash]: { ...shown, contents: { ...contents, signature: '0'.repeat(128) } } },
+      }
+    },
     'a list where an object belongs': () => () => ({ blocks: [] }),
     null: () => () => ({ blocks: null }),
     'an error that is a number': () => () => ({ error: 500 }),

@@ -96,6 +96,8 @@ describe.each(frameworks)('R17 over $name', ({ serve }) => {
     expect(world.devnet.asked('blocks_info') - before).toBeLessThan(200)
     world.devnet.confirm(hash)
     world.devnet.release()
+    await new Promise((resolve) => setTimeout(resolve, 300)) // whoever were still waiting would be served now
+    expect(app.runs()).toBe(0)
     expect(await watch(world, app)(() => fetch(url, { headers }))).toMatchObject({ status: 200, ran: 1 })
   })
 

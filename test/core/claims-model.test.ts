@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { claimAll, type HeldClaims } from '../../src/core/claims.ts'
 
 const LEASE_MS = 1_000
+const STARTED_MS = 1_800_000_000_000
 const FOREVER_MS = 4_000_000_000_000
 
 /** What one process does with a proof: the ids that it uses up, and how its handler ends. */
@@ -28,16 +29,22 @@ const scheduled = (store: Store, s: fc.Scheduler): Store => ({
 test('however many guards mix their steps, die, or come late, a session and a block buy one answer at most', async () => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), fc.array(guards, { minLength: 2, maxLength: 6 }), async (s, all) => {
-      let nowMs = 1_800_000_000_000
+      let nowMs = STARTED_MS
       const inner = memoryStore({ now: () => nowMs })
       const store = scheduled(inner, s)
       const terms = { leaseMs: LEASE_MS, attempts: 10, keepUntilMs: FOREVER_MS }
       const grants = new Map<string, number>()
+      const serving = new Set<string>()
       let leasesLost = 0
 
       async function serve(claims: HeldClaims, { ending, stepMs, session, block }: (typeof all)[number]) {
+        // While no time passes, no lease is over.
+        if (nowMs === STARTED_MS)
+          for (const id of [session, block]) expect(serving, 'served twice at once').not.toContain(id)
+        for (const id of [session, block]) serving.add(id)
         await s.schedule(Promise.resolve(), 'handler')
         nowMs += stepMs
+        for (const id of [session, block]) serving.delete(id)
         if (ending === 'crash') return
         if (ending === 'release') return claims.release()
         if (ending === 'renew and commit') await claims.renew()

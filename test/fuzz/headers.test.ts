@@ -90,24 +90,37 @@ test('no change of a proof buys anything, and only with its session genuine is t
   )
 })
 
-test('no change of the JSON text of a proof, doubled keys among them, buys anything', async () => {
-  const text = JSON.stringify(genuine)
-  const doubled = fc
-    .tuple(
-      fc.constantFrom(...Object.keys({ ...(genuine as object), proof: 0, sessionId: 0, amount: 0 })),
-      anyJson,
-      fc.nat(),
-    )
-    .map(([key, value, at]) => {
-      const braces = [...text.matchAll(/[{,]/g)].map(({ index }) => index + 1)
-      const place = braces[at % braces.length] ?? 1
-      return `${text.slice(0, place)}${JSON.stringify(key)}:${JSON.stringify(value)},${text.slice(place)}`
-    })
+test('no change of the JSON text of a proof buys anything', async () => {
   await fuzz(
-    8,
-    fc.asyncProperty(fc.oneof(bentText(text), doubled), async (changed) => {
-      const header = encodeBase64(wellFormed(changed))
-      expectRefused(await target.ask({ 'payment-signature': header }))
+    5,
+    fc.asyncProperty(bentText(JSON.stringify(genuine)), async (changed) => {
+      expectRefused(await target.ask({ 'payment-signature': encodeBase64(wellFormed(changed)) }))
+    }),
+  )
+})
+
+test('a key that comes twice in one object is unreadable, whichever comes first and whatever it says', async () => {
+  const text = JSON.stringify(genuine)
+  const { payload, accepted } = genuine as { readonly [part: string]: { readonly [key: string]: Json } }
+  const objects: readonly (readonly [opening: string, object: object])[] = [
+    ['{"x402Version"', genuine as object],
+    ['{"proof"', payload ?? {}],
+    ['{"scheme"', accepted ?? {}],
+  ]
+  const doubled = fc
+    .constantFrom(...objects)
+    .chain(([opening, object]) =>
+      fc
+        .tuple(fc.constantFrom(...Object.entries(object)), anyJson, fc.boolean())
+        .map(([[key, value], other, same]) =>
+          text.replace(opening, `{${JSON.stringify(key)}:${JSON.stringify(same ? value : other)},${opening.slice(1)}`),
+        ),
+    )
+  await fuzz(
+    3,
+    fc.asyncProperty(doubled, async (changed) => {
+      const answered = await target.ask({ 'payment-signature': encodeBase64(wellFormed(changed)) })
+      expect(answered).toEqual({ status: 400, code: expect.stringMatching(/^invalid_/), asked: 0 })
     }),
   )
 })
