@@ -16,7 +16,7 @@ interface Report {
   readonly attacks: readonly Row[]
 }
 
-const TIMEOUT = { timeout: 60_000 } // a program takes a while to start where many do
+const TIMEOUT = { timeout: 120_000 } // a program takes a while to start where many do
 
 const attack = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   outcomeOf(startExample('scripts/attack.ts', env, ...args))
