@@ -72,19 +72,21 @@ test('N11: a message that comes before the confirmation has the node asked, and 
   expect(await waiting).toMatchObject({ status: 200, ran: 1 })
 })
 
-test('N11: a message about a payment that nobody waits for is no proof of it later', async () => {
-  const listener = await openListener(1)
-  served.devnet.hold()
-  const { headers, hash } = await purchase(listener.shop, buyer)
-  mislead(hash)
-  // Before anybody has looked at the block, and after.
-  for (let i = 0; i < 3; i++) {
+test.each(['looked at', 'looked at by nobody'])(
+  'N11: a message about a payment that was %s, and that nobody waits for, is no proof of it later',
+  async (looked) => {
+    const listener = await openListener(1)
+    served.devnet.hold()
+    const { headers, hash } = await purchase(listener.shop, buyer)
+    const pending = { status: 503, code: 'settlement_pending', ran: 0 }
+    if (looked === 'looked at') expect(await listener.present(headers)).toMatchObject(pending)
+    mislead(hash)
     await makeItSpeak()
-    expect(await listener.present(headers)).toMatchObject({ status: 503, code: 'settlement_pending', ran: 0 })
-  }
-  served.devnet.confirm(hash)
-  expect(await listener.present(headers)).toMatchObject({ status: 200, ran: 1 })
-})
+    for (let i = 0; i < 2; i++) expect(await listener.present(headers)).toMatchObject(pending)
+    served.devnet.confirm(hash)
+    expect(await listener.present(headers)).toMatchObject({ status: 200, ran: 1 })
+  },
+)
 
 test('N11: messages about blocks that nobody waits for have nobody asked', async () => {
   await openListener()
