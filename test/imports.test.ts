@@ -12,7 +12,7 @@ import { ROOT } from './support/child.ts'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   announce: [],
-  nano: ['errors', 'npm:tweetnacl'],
+  nano: ['errors', 'npm:blakejs', 'npm:tweetnacl'],
   x402: ['errors', 'npm:zod/mini'],
   core: ['x402', 'errors'],
   http: ['core/request.ts', 'errors'],
