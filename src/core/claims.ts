@@ -39,6 +39,7 @@ export async function claimAll(
   terms: ClaimTerms,
 ): Promise<HeldClaims | Exclude<ClaimResult, 'claimed'>> {
   const owner = randomHex(16)
+  const leaseEndMs = Date.now() + terms.leaseMs
   for (const [taken, id] of ids.entries()) {
     const result = await store.claim(id, owner, terms).catch(async (fault: unknown) => {
       await giveBack(store, ids.slice(0, taken + 1), owner) // this one too: nobody knows whether it was taken
@@ -48,27 +49,35 @@ export async function claimAll(
     await giveBack(store, ids.slice(0, taken), owner)
     return result
   }
-  return holdClaims(store, ids, owner, terms)
+  return holdClaims(store, ids, owner, { ...terms, leaseEndMs })
 }
 
-function holdClaims(store: Store, ids: readonly ClaimId[], owner: Owner, terms: ClaimTerms): HeldClaims {
-  let leaseEndMs = Date.now() + terms.leaseMs
+function holdClaims(
+  store: Store,
+  ids: readonly ClaimId[],
+  owner: Owner,
+  terms: ClaimTerms & { readonly leaseEndMs: number },
+): HeldClaims {
+  let { leaseEndMs } = terms
+  const lost = () => new LeaseLostError('The claim on this payment was lost before it became final.')
+  /** In the order in which they were taken: whoever took the first one over finds the others as they were. */
+  const renew = async () => {
+    const newEndMs = Date.now() + terms.leaseMs
+    for (const id of ids) if (!(await store.renew(id, owner, terms.leaseMs))) return false
+    leaseEndMs = newEndMs
+    return true
+  }
   // One after the other, and what was paid with, which comes last, first: cut off in between, it is used up, and
   // reconciliation says so. The other way round it would pass for good, and nobody could use it.
   const commitOnce = async () => {
-    for (const id of ids.toReversed()) {
-      if (await store.commit(id, owner, terms.keepUntilMs)) continue
-      throw new LeaseLostError('The claim on this payment was lost before it became final.')
-    }
+    for (const id of ids.toReversed()) if (!(await store.commit(id, owner, terms.keepUntilMs))) throw lost()
   }
   return {
-    async renew() {
-      const newEndMs = Date.now() + terms.leaseMs
-      const answers = await Promise.all(ids.map((id) => store.renew(id, owner, terms.leaseMs)))
-      leaseEndMs = newEndMs
-      return answers.every((owned) => owned)
-    },
+    renew,
     async commit() {
+      // Who slept while its lease ran out may have been overtaken, and has to know that before it uses anything up.
+      const isFresh = Date.now() < leaseEndMs - terms.leaseMs / 3
+      if (!isFresh && !(await answerBefore(Date.now() + terms.leaseMs, renew()))) throw lost()
       const deadlineMs = Math.max(leaseEndMs, Date.now() + COMMIT_RETRY_MS)
       for (;;) {
         try {
