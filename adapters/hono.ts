@@ -29,7 +29,7 @@ export function paywall(options: PaywallOptions | Paywall = {}, routeOptions: Ro
     c.set('payment', outcome.payment)
     const answer = await outcome.deliver(async () => {
       await next()
-      return c.res
+      return c.finalized ? c.res : undefined // a handler that gave nothing; `c.res` would make a response up
     })
     if (answer === c.res) return
     c.res = undefined

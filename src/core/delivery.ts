@@ -25,7 +25,7 @@ export interface Paid {
   readonly kind: 'paid'
   readonly payment: Payment
   /** Runs the handler, and gives its answer, marked and final; or an answer of ours when it came too late. */
-  deliver(handler: () => Response | Promise<Response>): Promise<Response>
+  deliver(handler: () => Response | undefined | Promise<Response | undefined>): Promise<Response>
   /**
    * The handler starts to answer with this status. The headers are to be set on it, and nothing may leave before `ready`,
    * which gives an answer of ours to send instead when the payment could not be made final.
@@ -110,7 +110,7 @@ export function createDelivery(
   let timer = nextTick()
 
   const begin: Paid['begin'] = (status, existing) =>
-    status < 400 && !signal?.aborted
+    status >= 200 && status < 400 && !signal?.aborted
       ? { headers: paidHeaders(settled.settlement, existing), ready: commit() }
       : { headers: [], ready: release(signal?.aborted ? 'client_gone' : 'handler_failed').then(() => undefined) }
 
@@ -125,14 +125,25 @@ export function createDelivery(
         await release('handler_failed')
         throw error
       })
-      if (!(answer instanceof Response)) return answer.toResponse()
+      if (isRefused(answer)) return answer.toResponse()
+      if (!isResponse(answer)) {
+        await release('handler_failed')
+        throw new TypeError('The handler gave no Response.')
+      }
       const { headers, ready } = begin(answer.status, answer.headers)
       return (await ready)?.toResponse() ?? marked(answer, headers)
     },
   }
 }
 
-const run = async (handler: () => Response | Promise<Response>) => handler()
+const run = async (handler: Parameters<Paid['deliver']>[0]) => handler()
+
+const isRefused = (answer: Response | Refused | undefined): answer is Refused =>
+  answer !== undefined && 'kind' in answer && answer.kind === 'refused'
+
+/** By its form: a runtime may have more than one class of that name. */
+const isResponse = (answer: Response | undefined): answer is Response =>
+  typeof answer?.status === 'number' && typeof answer.headers?.get === 'function'
 
 function marked(response: Response, headers: readonly Header[]): Response {
   try {

@@ -25,9 +25,15 @@ export interface WrittenResponse {
   // biome-ignore lint/suspicious/noExplicitAny: the same
   destroy(...args: any[]): unknown
   emit(event: string): boolean
+  on(event: string, listener: Listener): unknown
+  // biome-ignore lint/complexity/noBannedTypes: as Node declares it
+  rawListeners(event: string): Function[]
   once(event: 'close', listener: () => void): unknown
   readonly destroyed: boolean
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: a listener for any event
+type Listener = (...args: any[]) => void
 
 /** An answer to send in place of the handler's. */
 export interface Replacement {
@@ -59,11 +65,13 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
     end: res.end.bind(res),
     flushHeaders: res.flushHeaders.bind(res),
     destroy: res.destroy.bind(res),
+    on: res.on.bind(res),
   }
   let state: 'before' | 'held' | 'through' | 'dropped' = 'before'
   let ended = false
   let waitsForDrain = false
   const calls: Call[] = []
+  const drainListeners: Listener[] = []
 
   const open = (next: 'through' | 'dropped') => {
     state = next
@@ -77,6 +85,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
     for (const name of ['setHeader', 'appendHeader', 'removeHeader'] as const) Object.assign(res, { [name]: () => res })
   }
   const start = () => {
+    requireHead(res)
     const { headers, ready } = begin(res.statusCode)
     for (const [name, value] of headers) res.setHeader(name, value)
     state = 'held'
@@ -86,9 +95,18 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
     void ready.then((replacement) => {
       if (replacement) return replace(replacement)
       open('through')
-      for (const call of calls) call()
-      if (waitsForDrain && !ended) res.emit('drain')
+      try {
+        for (const call of calls) call()
+      } catch (error) {
+        native.destroy(error) // whom it concerns is not on the stack any more
+      }
+      if (waitsForDrain && !ended) drain()
     })
+  }
+  const drain = () => {
+    const reached = res.rawListeners('drain')
+    res.emit('drain')
+    for (const listener of drainListeners) if (!reached.includes(listener)) Reflect.apply(listener, res, [])
   }
   const hold = (name: Written, args: unknown[]): boolean => {
     if (state === 'before') start()
@@ -104,11 +122,13 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   }
   res.write = (...args: unknown[]) => {
     if (state === 'through') return native.write(...args)
+    requireChunk(args[0])
     waitsForDrain = true
     return !hold('write', args)
   }
   res.end = (...args: unknown[]) => {
     if (state === 'through') return native.end(...args)
+    if (args[0] && typeof args[0] !== 'function') requireChunk(args[0])
     hold('end', args)
     ended = true
     return res
@@ -116,6 +136,11 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   res.flushHeaders = () => {
     if (state === 'through') native.flushHeaders()
     else hold('flushHeaders', [])
+  }
+  res.on = (event: string, listener: Listener) => {
+    // Kept, because compression middleware takes these listeners away, to a stream that does not know of our `false`.
+    if (event === 'drain' && state !== 'through') drainListeners.push(listener)
+    return native.on(event, listener)
   }
   res.destroy = (...args: unknown[]) => {
     if (state === 'before') abandon() // the handler's own doing: a client that goes away does not call it
@@ -151,6 +176,26 @@ const nativeView = (res: WrittenResponse) => ({
   setHeader: res.setHeader.bind(res),
   removeHeader: res.removeHeader.bind(res),
 })
+
+/** Refuses, while the handler is on the stack, what Node would refuse later: nobody would catch it then. */
+function requireHead(res: WrittenResponse): void {
+  const { statusCode, statusMessage } = res
+  if (!Number.isInteger(statusCode) || statusCode < 100 || statusCode > 999) {
+    res.statusCode = 500
+    throw new RangeError('A response has a status from 100 to 999.')
+  }
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(statusMessage ?? '')) {
+    res.statusMessage = ''
+    throw new TypeError('A status message is one line of Latin letters.')
+  }
+}
+
+/** The same for what is written. */
+function requireChunk(chunk: unknown): void {
+  if (typeof chunk !== 'string' && Object.prototype.toString.call(chunk) !== '[object Uint8Array]') {
+    throw new TypeError('A response takes text or bytes.')
+  }
+}
 
 /** What `writeHead(status, message?, headers?)` says, set on the response, where `begin` can see it. */
 function takeHead(res: WrittenResponse, [status, ...rest]: unknown[]): void {
