@@ -15,6 +15,8 @@ export interface Child extends AsyncDisposable {
   printed(pattern: RegExp): Promise<RegExpExecArray>
   /** Ends it, and resolves when it has ended. */
   stop(): Promise<void>
+  /** Kills it with -9, and resolves when it has ended. */
+  kill(): Promise<void>
 }
 
 export interface ChildOptions {
@@ -40,10 +42,11 @@ export function startChild(
     })
   }
   const ended = once(child, 'close').then(([status]) => status as number | null)
-  const stop = async () => {
-    child.kill()
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal)
     await ended
   }
+  const stop = () => end('SIGTERM')
   return {
     output: () => output,
     ended,
@@ -61,6 +64,7 @@ export function startChild(
         )
       }),
     stop,
+    kill: () => end('SIGKILL'),
     [Symbol.asyncDispose]: stop,
   }
 }
