@@ -1,11 +1,12 @@
 /** Options and environment, checked: everything that can be set, what it defaults to, and what to do when it is wrong. */
-import * as z from 'zod/mini'
+
 import type { EventListener } from './core/events.ts'
 import type { Mechanism } from './core/mechanism.ts'
 import type { RequestView } from './core/price.ts'
 import type { Store } from './core/store.ts'
 import { ConfigError } from './errors.ts'
 import type { Endpoint, NanoNode, Network } from './rpc/index.ts'
+import * as z from './zod.ts'
 
 /** `'0.001'` or `'0.001 XNO'`, or `{ raw }` with a bigint or decimal digits. Never a number, and never another currency. */
 export type Price = string | { readonly raw: bigint | string }

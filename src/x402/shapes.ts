@@ -1,5 +1,5 @@
 /** The objects of x402 version 2 (specification v2, sections 5.1 to 5.3). Unknown keys are tolerated, as the specification asks. */
-import * as z from 'zod/mini'
+import * as z from '../zod.ts'
 
 export const X402_VERSION = 2
 
