@@ -45,8 +45,7 @@ type Transition<A> = (state: State, nowMs: number) => readonly [answer: A, next:
 /** Does it to the store, and keeps the states from which the store can have answered so. */
 async function take<A>(model: Model, real: Real, id: string, transition: Transition<A>, answer: Promise<A>) {
   const { nowMs } = real.clock
-  const before = model.states.get(id) ?? [undefined]
-  const possible = before.some((state) => isOver(state, nowMs)) ? [...before, undefined] : before
+  const possible = model.states.get(id) ?? [undefined]
   const outcomes = possible.map((state) => transition(state, nowMs))
   const actual = await answer
   const fitting = outcomes.filter(([expected]) => JSON.stringify(expected) === JSON.stringify(actual))
@@ -64,7 +63,12 @@ const step = (
 ): fc.AsyncCommand<Model, Real> => ({
   check: ({ dead }) => !dead.has(owner),
   async run(model, real) {
-    model.latestMs = Math.max(model.latestMs, real.clock.nowMs)
+    const { nowMs } = real.clock
+    model.latestMs = Math.max(model.latestMs, nowMs)
+    // What is over may be swept away by anything that is done to the store.
+    for (const [id, states] of model.states) {
+      if (states.some((state) => isOver(state, nowMs))) model.states.set(id, [...states, undefined])
+    }
     await run(model, real)
   },
   toString: () => text,
