@@ -44,16 +44,12 @@ async function openFarm(world: CrashWorld) {
   }
 }
 
-/** Asks until there is an answer, or the payment is refused for good. */
+/** Asks until an answer begins, or the payment is refused for good. */
 async function buy(payer: Payer, url: string, mayGoOn: () => boolean): Promise<void> {
   while (mayGoOn()) {
-    try {
-      await (await payer.fetch(url)).text()
-      return
-    } catch (error) {
-      if ((error as Partial<RefusedAfterPaymentError>).retryable === false) return
-      if (error instanceof TypeError && error.message === 'terminated') return // within its body
-    }
+    const answer = await payer.fetch(url).catch((error: Partial<RefusedAfterPaymentError>) => error)
+    if (answer instanceof Response) return void (await answer.text().catch(() => {})) // a kill may cut it short
+    if (answer.retryable === false) return
   }
 }
 
