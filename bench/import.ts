@@ -15,7 +15,7 @@ const { values: options } = parseArgs({
 const here = (path: string) => new URL(path, import.meta.url)
 const MODULES = {
   nothing: 'data:text/javascript,',
-  'nano402/hono': here('../dist/adapters/hono.js').href,
+  'nano402/hono': here('../dist/node/adapters/hono.js').href,
   '@x402/hono': '@x402/hono',
 }
 type Module = keyof typeof MODULES

@@ -76,7 +76,6 @@ async function sampleOf(
   const headers = await batch.headers(app.ask)
   await app.load(headers.slice(0, warmUp), status)()
   const send = app.load(headers.slice(warmUp), status)
-  collectGarbage()
   const cpu = process.cpuUsage()
   const startMs = performance.now()
   await send()

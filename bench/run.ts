@@ -10,7 +10,7 @@ import { nano402 } from './nano402.ts'
 import { bare, SCENARIOS, type Subject } from './subject.ts'
 
 const PEERS = { '@x402': 'x402', '@faremeter': 'faremeter', mppx: 'mppx' } as const
-const FULL: Size = { rounds: 9, warmUps: 3, counts: { unpaid: 2_000, 'paid-cached': 400, 'paid-lookup': 50 } }
+const FULL: Size = { rounds: 9, warmUps: 20, counts: { unpaid: 2_000, 'paid-cached': 500, 'paid-lookup': 20 } }
 const QUICK: Size = { rounds: 1, warmUps: 0, counts: { unpaid: 20, 'paid-cached': 5, 'paid-lookup': 3 } }
 
 const { values: options } = parseArgs({

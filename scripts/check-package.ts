@@ -59,12 +59,7 @@ function pack(): string {
   mkdirSync(source)
   for (const file of ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE'])
     cpSync(join(ROOT, file), join(source, file))
-  const buildInfo = join(directory, '.tsbuildinfo')
-  mustRun(
-    bin('tsc'),
-    ['-p', 'tsconfig.build.json', '--outDir', join(source, 'dist'), '--tsBuildInfoFile', buildInfo],
-    ROOT,
-  )
+  mustRun(bin('tsx'), ['scripts/build.ts', join(source, 'dist')], ROOT)
   mustRun('npm', ['pack', '--ignore-scripts', '--pack-destination', directory], source)
   return join(directory, readdirSync(directory).find((name) => name.endsWith('.tgz')) ?? '')
 }

@@ -27,7 +27,7 @@ export async function checkEdgeBundle(project: string, adapter: 'hono' | 'next')
     const { metafile, outputFiles } = await build({ ...options, format: 'esm' })
     const bytes = gzipSync(outputFiles[0]?.contents ?? '').length
     const outside = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path))
-    const forNode = Object.keys(metafile.inputs).filter((path) => /\.node\.js$|node_modules\/ws\//.test(path))
+    const forNode = Object.keys(metafile.inputs).filter((path) => /dist\/node\/|node_modules\/ws\//.test(path))
     const needs = [...outside, ...forNode]
     if (needs.length > 0) return { bytes, problem: `it needs ${needs.join(', ')}` }
     const script = await build({ ...options, format: 'iife', globalName: 'bundle' })

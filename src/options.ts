@@ -1,5 +1,4 @@
 /** Options and environment, checked: everything that can be set, what it defaults to, and what to do when it is wrong. */
-
 import type { EventListener } from './core/events.ts'
 import type { Mechanism } from './core/mechanism.ts'
 import type { RequestView } from './core/price.ts'
@@ -74,56 +73,65 @@ export type PaywallOptions = RouteOptions & DeploymentOptions
 /** The environment variables that stand in for options. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-const func = z.custom<(...parts: never[]) => unknown>((value) => typeof value === 'function')
-const objectWith = (...methods: string[]) =>
-  z.custom<object>(
-    (value) =>
-      typeof value === 'object' &&
-      value !== null &&
-      methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
-  )
-const ms = z.int().check(z.gte(1), z.lte(10 * 365 * 86_400_000))
-const count = z.int().check(z.gte(1), z.lte(1_000_000))
-const rpcOption = z.union([
-  z.string(),
-  objectWith('call'),
-  z.strictObject({
-    url: z.string(),
-    headers: z.optional(z.record(z.string(), z.string())),
-    key: z.optional(z.string()),
-  }),
-])
+/** The shapes of the options. Made when the first paywall is: an import should cost little. */
+function makeSchemas() {
+  const func = z.custom<(...parts: never[]) => unknown>((value) => typeof value === 'function')
+  const objectWith = (...methods: string[]) =>
+    z.custom<object>(
+      (value) =>
+        typeof value === 'object' &&
+        value !== null &&
+        methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
+    )
+  const ms = z.int().check(z.gte(1), z.lte(10 * 365 * 86_400_000))
+  const count = z.int().check(z.gte(1), z.lte(1_000_000))
+  const rpcOption = z.union([
+    z.string(),
+    objectWith('call'),
+    z.strictObject({
+      url: z.string(),
+      headers: z.optional(z.record(z.string(), z.string())),
+      key: z.optional(z.string()),
+    }),
+  ])
 
-const routeShape = {
-  price: z.optional(z.union([z.string(), z.strictObject({ raw: z.union([z.bigint(), z.string()]) }), func])),
-  payTo: z.optional(z.union([z.string(), func])),
-  name: z.optional(z.string()),
-  description: z.optional(z.string()),
-  mimeType: z.optional(z.string()),
-  maxTimeoutSeconds: z.optional(z.int().check(z.gte(1), z.lte(86_400))),
-  attempts: z.optional(count),
-  handlerTimeoutMs: z.optional(ms),
-  priceBodyLimit: z.optional(z.int().check(z.gte(0), z.lte(100_000_000))),
+  const route = {
+    price: z.optional(z.union([z.string(), z.strictObject({ raw: z.union([z.bigint(), z.string()]) }), func])),
+    payTo: z.optional(z.union([z.string(), func])),
+    name: z.optional(z.string()),
+    description: z.optional(z.string()),
+    mimeType: z.optional(z.string()),
+    maxTimeoutSeconds: z.optional(z.int().check(z.gte(1), z.lte(86_400))),
+    attempts: z.optional(count),
+    handlerTimeoutMs: z.optional(ms),
+    priceBodyLimit: z.optional(z.int().check(z.gte(0), z.lte(100_000_000))),
+  }
+  const deployment = {
+    rpc: z.optional(z.union([rpcOption, z.array(rpcOption).check(z.minLength(1))])),
+    ws: z.optional(z.string()),
+    network: z.optional(z.enum(['nano:mainnet', 'nano:devnet'])),
+    store: z.optional(
+      z.union([z.string(), objectWith('claim', 'renew', 'commit', 'release', 'inspect', 'epochMs', 'read', 'write')]),
+    ),
+    allowVolatileStore: z.optional(z.boolean()),
+    secret: z.optional(z.union([z.string(), z.array(z.string()).check(z.minLength(1))])),
+    publicUrl: z.optional(z.string()),
+    realm: z.optional(z.string()),
+    claimWindowMs: z.optional(ms),
+    confirmTimeoutMs: z.optional(ms),
+    leaseMs: z.optional(ms),
+    quorum: z.optional(count),
+    onEvent: z.optional(func),
+    mechanisms: z.optional(
+      z.array(z.union([z.literal('session'), objectWith('offer', 'read', 'verify')])).check(z.minLength(1)),
+    ),
+  }
+  return { options: z.strictObject({ ...route, ...deployment }), routeOptions: z.strictObject(route) }
 }
-const deploymentShape = {
-  rpc: z.optional(z.union([rpcOption, z.array(rpcOption).check(z.minLength(1))])),
-  ws: z.optional(z.string()),
-  network: z.optional(z.enum(['nano:mainnet', 'nano:devnet'])),
-  store: z.optional(
-    z.union([z.string(), objectWith('claim', 'renew', 'commit', 'release', 'inspect', 'epochMs', 'read', 'write')]),
-  ),
-  allowVolatileStore: z.optional(z.boolean()),
-  secret: z.optional(z.union([z.string(), z.array(z.string()).check(z.minLength(1))])),
-  publicUrl: z.optional(z.string()),
-  realm: z.optional(z.string()),
-  claimWindowMs: z.optional(ms),
-  confirmTimeoutMs: z.optional(ms),
-  leaseMs: z.optional(ms),
-  quorum: z.optional(count),
-  onEvent: z.optional(func),
-  mechanisms: z.optional(
-    z.array(z.union([z.literal('session'), objectWith('offer', 'read', 'verify')])).check(z.minLength(1)),
-  ),
+let made: ReturnType<typeof makeSchemas> | undefined
+const schemas = () => {
+  made ??= makeSchemas()
+  return made
 }
 
 /** What each option is, for the message that says it is wrong. */
@@ -142,26 +150,23 @@ const EXPECTED: Readonly<Record<string, string>> = {
   mechanisms: "a list of 'session' or objects of the Mechanism interface",
 }
 
-const checker = (shape: Parameters<typeof z.strictObject>[0]) => {
-  const schema = z.strictObject(shape)
-  return (options: unknown): void => {
-    const result = schema.safeParse(options)
-    if (result.success) return
-    const [issue] = result.error.issues
-    if (issue?.code === 'unrecognized_keys') {
-      throw new ConfigError(`Unknown option ${issue.keys[0]}. Known options: ${Object.keys(shape).join(', ')}.`)
-    }
-    const name = String(issue?.path[0] ?? 'options')
-    const expected = EXPECTED[name] ?? (name.endsWith('Ms') ? 'an integer of milliseconds, at least 1' : 'another type')
-    throw new ConfigError(`Option ${name} is not what it should be: expected ${expected}.`)
+function check(schema: z.ZodMiniType & { readonly shape: object }, options: unknown): void {
+  const result = schema.safeParse(options)
+  if (result.success) return
+  const [issue] = result.error.issues
+  if (issue?.code === 'unrecognized_keys') {
+    throw new ConfigError(`Unknown option ${issue.keys[0]}. Known options: ${Object.keys(schema.shape).join(', ')}.`)
   }
+  const name = String(issue?.path[0] ?? 'options')
+  const expected = EXPECTED[name] ?? (name.endsWith('Ms') ? 'an integer of milliseconds, at least 1' : 'another type')
+  throw new ConfigError(`Option ${name} is not what it should be: expected ${expected}.`)
 }
 
 /** Checks options by shape. @throws {@link ConfigError} (`ERR_CONFIG`) naming the first that is unknown or wrong. */
-export const checkOptions = checker({ ...routeShape, ...deploymentShape })
-export const checkRouteOptions = checker(routeShape)
+export const checkOptions = (options: PaywallOptions): void => check(schemas().options, options)
+export const checkRouteOptions = (options: RouteOptions): void => check(schemas().routeOptions, options)
 
-const isRouteOption = (name: string) => name in routeShape
+const isRouteOption = (name: string) => name in schemas().routeOptions.shape
 
 /** Parts a call's options into those of the route and those of the deployment. */
 export function splitOptions(options: PaywallOptions): { route: RouteOptions; deployment: DeploymentOptions } {

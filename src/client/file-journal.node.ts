@@ -7,15 +7,8 @@ import { foldEntries, isEntry, type Journal, type JournalEntry } from './journal
 /** A file with fewer lines is not worth rewriting. */
 const FOLD_FROM = 1_000
 
-/**
- * A journal that survives the process, the power cut included: each entry is synced to the disk before `put` resolves. A
- * last line that was being written when the process died is dropped; any other damage is an error, because a payment may
- * be forgotten behind it. One process at a time; the file is readable by its owner only.
- *
- * @param path - The file; made when it is not there. Its directory must exist.
- * @throws {@link JournalError} (`ERR_JOURNAL`), from `load` and `put`.
- */
-export function fileJournal(path: string): Journal {
+/** See `file-journal.ts`. */
+export function openFileJournal(path: string): Journal {
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
     const turn = last.then(task).catch((error: unknown) => {

@@ -3,6 +3,6 @@ import { ConfigError } from '../errors.ts'
 import type { Journal } from './journal.ts'
 
 /** Not to be had here. @throws {@link ConfigError} (`ERR_CONFIG`) */
-export function fileJournal(_path: string): Journal {
+export function openFileJournal(_path: string): Journal {
   throw new ConfigError('A journal in a file needs Node: give createPayer a journal of your own (option journal).')
 }

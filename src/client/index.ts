@@ -1,6 +1,5 @@
 /** Pays for requests: a fetch that sees a 402, pays it within a budget, and asks again. */
 
-export { fileJournal } from '#client/file-journal'
 export {
   InsufficientFundsError,
   JournalError,
@@ -11,6 +10,7 @@ export {
 } from '../errors.ts'
 export type { BudgetOptions } from './budget.ts'
 export type { PayerEvent } from './events.ts'
+export { fileJournal } from './file-journal.ts'
 export { type Journal, type JournalEntry, memoryJournal, type PaymentState } from './journal.ts'
 export { createPayer, type Payer, type PayerNode, type PayerOptions } from './payer.ts'
 export type { Balance, Received } from './wallet.ts'

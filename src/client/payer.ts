@@ -1,5 +1,5 @@
 /** The client half, put together: account, budget, journal, rules for offers, and the fetch that pays. */
-import { fileJournal } from '#client/file-journal'
+
 import { ConfigError, type PaymentProof } from '../errors.ts'
 import {
   derivePrivateKey,
@@ -21,6 +21,7 @@ import {
 import { type BudgetOptions, createBudget } from './budget.ts'
 import type { PayerEvent } from './events.ts'
 import { createPayingFetch } from './fetch.ts'
+import { fileJournal } from './file-journal.ts'
 import { type Journal, memoryJournal } from './journal.ts'
 import { chooseOffer, TAG_MODULUS } from './offers.ts'
 import { createPayments } from './payments.ts'

@@ -52,51 +52,60 @@ export interface SettlementResponse {
   readonly extensions?: Readonly<Record<string, unknown>>
 }
 
-const anyObject = z.record(z.string(), z.unknown())
-const atomicAmount = z.string().check(z.regex(/^(0|[1-9][0-9]{0,77})$/))
+/** Made when the first object is read: an import should cost little. */
+function makeReaders() {
+  const anyObject = z.record(z.string(), z.unknown())
+  const atomicAmount = z.string().check(z.regex(/^(0|[1-9][0-9]{0,77})$/))
 
-const resourceInfo = z.object({
-  url: z.string(),
-  description: z.optional(z.string()),
-  mimeType: z.optional(z.string()),
-})
+  const resourceInfo = z.object({
+    url: z.string(),
+    description: z.optional(z.string()),
+    mimeType: z.optional(z.string()),
+  })
 
-const paymentRequirements = z.object({
-  scheme: z.string(),
-  network: z.string(),
-  amount: atomicAmount,
-  asset: z.string(),
-  payTo: z.string(),
-  maxTimeoutSeconds: z.number().check(z.nonnegative()),
-  extra: z.optional(anyObject),
-})
+  const paymentRequirements = z.object({
+    scheme: z.string(),
+    network: z.string(),
+    amount: atomicAmount,
+    asset: z.string(),
+    payTo: z.string(),
+    maxTimeoutSeconds: z.number().check(z.nonnegative()),
+    extra: z.optional(anyObject),
+  })
 
-const paymentPayload = z.object({
-  x402Version: z.literal(X402_VERSION),
-  resource: z.optional(resourceInfo),
-  accepted: paymentRequirements,
-  payload: anyObject,
-  extensions: z.optional(anyObject),
-})
+  const paymentPayload = z.object({
+    x402Version: z.literal(X402_VERSION),
+    resource: z.optional(resourceInfo),
+    accepted: paymentRequirements,
+    payload: anyObject,
+    extensions: z.optional(anyObject),
+  })
 
-const paymentRequired = z.object({
-  x402Version: z.literal(X402_VERSION),
-  error: z.optional(z.string()),
-  message: z.optional(z.string()),
-  resource: resourceInfo,
-  accepts: z.array(paymentRequirements),
-  extensions: z.optional(anyObject),
-})
+  const paymentRequired = z.object({
+    x402Version: z.literal(X402_VERSION),
+    error: z.optional(z.string()),
+    message: z.optional(z.string()),
+    resource: resourceInfo,
+    accepts: z.array(paymentRequirements),
+    extensions: z.optional(anyObject),
+  })
 
-const settlementResponse = z.object({
-  success: z.boolean(),
-  transaction: z.string(),
-  network: z.string(),
-  payer: z.optional(z.string()),
-  amount: z.optional(z.string()),
-  errorReason: z.optional(z.string()),
-  extensions: z.optional(anyObject),
-})
+  const settlementResponse = z.object({
+    success: z.boolean(),
+    transaction: z.string(),
+    network: z.string(),
+    payer: z.optional(z.string()),
+    amount: z.optional(z.string()),
+    errorReason: z.optional(z.string()),
+    extensions: z.optional(anyObject),
+  })
+
+  return {
+    paymentPayload: reader<PaymentPayload>(paymentPayload),
+    paymentRequired: reader<PaymentRequired>(paymentRequired),
+    settlementResponse: reader<SettlementResponse>(settlementResponse),
+  }
+}
 
 /** The value if it has the shape, otherwise undefined. zod's types say `| undefined` where ours leave the key out; JSON has no undefined. */
 const reader =
@@ -106,6 +115,12 @@ const reader =
     return parsed.success ? (parsed.data as T) : undefined
   }
 
-export const readPaymentPayload = reader<PaymentPayload>(paymentPayload)
-export const readPaymentRequired = reader<PaymentRequired>(paymentRequired)
-export const readSettlementResponse = reader<SettlementResponse>(settlementResponse)
+let made: ReturnType<typeof makeReaders> | undefined
+const readers = () => {
+  made ??= makeReaders()
+  return made
+}
+
+export const readPaymentPayload = (value: unknown) => readers().paymentPayload(value)
+export const readPaymentRequired = (value: unknown) => readers().paymentRequired(value)
+export const readSettlementResponse = (value: unknown) => readers().settlementResponse(value)

@@ -20,7 +20,7 @@ interface Ran {
 
 /** Runs the built command. */
 async function nano402(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const child = spawn(process.execPath, ['dist/src/cli/main.js', ...args], {
+  const child = spawn(process.execPath, ['dist/node/src/cli/main.js', ...args], {
     cwd: ROOT,
     env: { ...plainEnvironment(), NODE_NO_WARNINGS: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

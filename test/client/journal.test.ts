@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileJournal, type Journal, type JournalEntry, memoryJournal } from 'nano402/client'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { fileJournal as webFileJournal } from '../../src/client/file-journal.web.ts'
+import { openFileJournal as webFileJournal } from '../../src/client/file-journal.web.ts'
 
 const DAY_MS = 86_400_000
 

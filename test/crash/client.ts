@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { createPayer, type JournalEntry, type Payer, type PayerOptions } from 'nano402/client'
 import { type NanoAddress, parseXno } from 'nano402/nano'
-import { fileJournal } from '../../src/client/file-journal.node.ts'
+import { openFileJournal as fileJournal } from '../../src/client/file-journal.node.ts'
 import { PAYMENT_SIGNATURE } from '../../src/x402/headers.ts'
 import type { CrashWorld } from './world.ts'
 

@@ -35,9 +35,9 @@ const filesIn = async (folder: string, ending: string): Promise<readonly string[
 /** Every entry of the package: its published name, its source, and the values that it exports. */
 const entries = await Promise.all(
   Object.entries(packageJson.exports)
-    .filter(([, target]) => target.endsWith('.js'))
-    .map(async ([subpath, target]) => {
-      const source = target.replace('./dist/', '').replace(/js$/, 'ts')
+    .flatMap(([subpath, target]) => (typeof target === 'string' ? [] : [{ subpath, path: target.node }]))
+    .map(async ({ subpath, path }) => {
+      const source = path.replace('./dist/node/', '').replace(/js$/, 'ts')
       return { name: `nano402${subpath.slice(1)}`, source, exported: Object.keys(await import(join(root, source))) }
     }),
 )

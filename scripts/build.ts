@@ -1,0 +1,77 @@
+/**
+ * Builds what is published: types, and each way in as one bundle for Node and one for every other runtime. Bundled,
+ * because a hundred small modules take an import four times as long. `npm run build`, or `tsx scripts/build.ts <folder>`.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, type Metafile } from 'esbuild'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const out = process.argv[2] ?? join(ROOT, 'dist')
+
+interface Package {
+  readonly bin: Readonly<Record<string, string>>
+  readonly exports: Readonly<Record<string, string | Readonly<Record<'types' | 'node' | 'default', string>>>>
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
+}
+const { bin, exports, dependencies, peerDependencies } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+) as Package
+const targets = [...Object.values(bin), ...Object.values(exports)].flatMap((target) =>
+  typeof target === 'string' ? [target] : Object.values(target),
+)
+
+/** The sources of the ways in that package.json has in this folder of `dist`. */
+const entriesOf = (folder: string) =>
+  targets
+    .filter((path) => path.startsWith(`./dist/${folder}/`))
+    .map((path) => path.replace(`./dist/${folder}/`, '').replace(/\.js$/, '.ts'))
+
+/** `#folder/name` is what differs between runtimes: `src/folder/name.node.ts` and `src/folder/name.web.ts`. */
+async function bundle(runtime: 'node' | 'web'): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: entriesOf(runtime),
+    outbase: '.',
+    outdir: join(out, runtime),
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    tsconfigRaw: { compilerOptions: { paths: { '#*': [`./src/*.${runtime}.ts`] }, verbatimModuleSyntax: true } },
+    // What an application brings itself, or what is only loaded when it is used. Everything else is put into the bundle.
+    external: [...Object.keys({ ...dependencies, ...peerDependencies }), 'node:*', 'better-sqlite3', 'libsql'],
+    platform: 'browser', // on Node, too: tweetnacl loads `crypto` otherwise, and nobody uses it
+    sourcemap: 'linked',
+    metafile: true,
+    logLevel: 'warning',
+  })
+  return metafile
+}
+
+/** The licences of what is in the bundles. */
+function noticeOf(metafile: Metafile): string {
+  const names = Object.keys(metafile.inputs).flatMap((path) => /node_modules\/((@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [])
+  return [...new Set(names)]
+    .sort()
+    .map((name) => {
+      const folder = join(ROOT, 'node_modules', name)
+      const licence = ['LICENSE', 'LICENSE.md'].map((file) => join(folder, file)).find(existsSync)
+      if (!licence) throw new Error(`${name} is bundled, and has no licence.`)
+      return `${name}\n\n${readFileSync(licence, 'utf8')}`
+    })
+    .join('\n\n')
+}
+
+const [node] = await Promise.all([bundle('node'), bundle('web')])
+writeFileSync(join(out, 'LICENSES'), noticeOf(node))
+
+// Last: what runs does not wait for the types to be right.
+execFileSync(
+  join(ROOT, 'node_modules/.bin/tsc'),
+  ['-p', 'tsconfig.build.json', '--outDir', join(out, 'types'), '--tsBuildInfoFile', join(out, '.tsbuildinfo')],
+  { cwd: ROOT, stdio: 'inherit' },
+)
