@@ -18,6 +18,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, 'test/integration'],
     globalSetup: 'test/support/build.ts',
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     onConsoleLog(log) {

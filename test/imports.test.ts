@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   nano: ['errors', 'npm:blakejs', 'npm:tweetnacl'],
   zod: ['npm:zod/mini'],
   x402: ['errors', 'zod'],
-  core: ['x402', 'errors'],
+  core: ['x402', 'errors', 'npm:lru-cache'],
   http: ['core/request.ts', 'errors'],
   rpc: ['nano', 'errors', 'npm:lru-cache', 'npm:ws'],
   devnet: ['nano', 'rpc/node.ts', 'errors', 'npm:ws'],

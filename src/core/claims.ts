@@ -102,7 +102,7 @@ async function giveBack(store: Store, ids: readonly ClaimId[], owner: Owner): Pr
 }
 
 /** What a store answers, unless it is silent until then (Unix time in ms). */
-function answerBefore<T>(deadlineMs: number, answer: Promise<T>): Promise<T> {
+async function answerBefore<T>(deadlineMs: number, answer: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -110,5 +110,9 @@ function answerBefore<T>(deadlineMs: number, answer: Promise<T>): Promise<T> {
       deadlineMs - Date.now(),
     )
   })
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer))
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }

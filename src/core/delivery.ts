@@ -6,7 +6,7 @@ import { type Header, paidHeaders, type Refused, refusalAnswer } from './answer.
 import type { HeldClaims } from './claims.ts'
 import type { EventListener, UndeliveredReason } from './events.ts'
 import type { Settled } from './mechanism.ts'
-import type { HeaderReader } from './request.ts'
+import type { HeaderReader, PaywallRequest } from './request.ts'
 
 /** Who paid what for this request. */
 export interface Payment {
@@ -52,7 +52,7 @@ export function createDelivery(
   settled: Settled,
   claims: HeldClaims,
   rules: DeliveryRules,
-  signal: AbortSignal | undefined,
+  client: Pick<PaywallRequest, 'aborted' | 'signal'>,
 ): Paid {
   const { name: route, leaseMs, handlerTimeoutMs, emit } = rules
   const grantedAtMs = Date.now()
@@ -109,10 +109,12 @@ export function createDelivery(
   }
   let timer = nextTick()
 
-  const begin: Paid['begin'] = (status, existing) =>
-    status >= 200 && status < 400 && !signal?.aborted
+  const begin: Paid['begin'] = (status, existing) => {
+    const isGone = client.aborted ?? client.signal?.aborted
+    return status >= 200 && status < 400 && !isGone
       ? { headers: paidHeaders(settled.settlement, existing), ready: commit() }
-      : { headers: [], ready: release(signal?.aborted ? 'client_gone' : 'handler_failed').then(() => undefined) }
+      : { headers: [], ready: release(isGone ? 'client_gone' : 'handler_failed').then(() => undefined) }
+  }
 
   return {
     kind: 'paid',

@@ -77,7 +77,7 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
   if (Date.now() > quote.expiresAtMs + route.claimWindowMs) return refusal('session_expired')
 
   const lap = stopwatch()
-  const verified = await mechanism.verify(proof, quote, request.signal)
+  const verified = await mechanism.verify(proof, quote, request)
   if (isRefusal(verified)) return verified
   const { name, emit } = route
   const { scheme } = mechanism
@@ -106,7 +106,7 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
     await claims.release()
     return refusal('store_reset')
   }
-  const settled = await verified.settle(request.signal).catch(orRelease)
+  const settled = await verified.settle(request).catch(orRelease)
   if (isRefusal(settled)) {
     await claims.release()
     return settled
@@ -114,7 +114,7 @@ async function decide(payment: PaymentPayload, request: PaywallRequest, route: R
   const { payer = '', amount, transaction, network } = settled.settlement
   const paid = { payer, amount: BigInt(amount ?? quote.amount), transaction, network, scheme }
   emit?.({ type: 'granted', route: name, payment: paid, ms: lap() })
-  return createDelivery(paid, settled, claims, route, request.signal)
+  return createDelivery(paid, settled, claims, route, request)
 }
 
 /** Milliseconds since it was asked last. */

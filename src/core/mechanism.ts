@@ -22,7 +22,13 @@ export interface Mechanism<P extends Proof = Proof> {
    * Is this exactly what the quote asks, and confirmed? Reads only, and may wait. The quote is what we sealed, never what
    * the client echoed. A fault (a node that is down) is thrown.
    */
-  verify(proof: P, quote: Quote, signal: AbortSignal | undefined): Promise<Refusal | Verified>
+  verify(proof: P, quote: Quote, client: Client): Promise<Refusal | Verified>
+}
+
+/** Who waits for the answer. */
+export interface Client {
+  /** Aborts when it goes away. Made when it is read: only who waits should. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Genuine, ours and exact. Nothing has been taken yet. */
@@ -33,7 +39,7 @@ export interface Verified {
   /** When the payment was made, as far as anybody knows (Unix time in ms). */
   readonly paidAtMs?: number | undefined
   /** Takes the payment, where it is not taken already. Asked once, after the claim. */
-  settle(signal: AbortSignal | undefined): Promise<Refusal | Settled>
+  settle(client: Client): Promise<Refusal | Settled>
 }
 
 /** Paid. Exactly one of `commit` and `release` is called, once. */

@@ -39,6 +39,7 @@ export interface Pricing {
   readonly priceBodyLimit: number
 }
 
+const NONE: readonly Field[] = []
 const PRICE_TIMEOUT_MS = 5_000
 
 /** Prices a request and seals the offer to it. Stores nothing. Throws `PriceError`, or `BODY_TOO_LARGE`. */
@@ -58,7 +59,7 @@ export async function makeQuote(request: PaywallRequest, pricing: Pricing, seal:
     payTo: typeof payTo === 'string' ? payTo : await inTime(payTo),
     inputs,
   }
-  const values = await readInputs(request, inputs, pricing.priceBodyLimit)
+  const values = inputs.length === 0 ? NONE : await readInputs(request, inputs, pricing.priceBodyLimit)
   return quoteOf(terms, seal.close(terms, binding(request, pricing, values)), pricing)
 }
 
@@ -76,7 +77,8 @@ export async function openQuote(
 ): Promise<Quote | FalseSeal> {
   const unproven = seal.peek(sessionId)
   if (!unproven) return 'invalid_session'
-  const values = await readUnprovenInputs(request, unproven.inputs, pricing)
+  const { inputs } = unproven
+  const values = inputs.length === 0 ? NONE : await readUnprovenInputs(request, inputs, pricing)
   if (!values) return 'invalid_session'
   const terms = unproven.open(binding(request, pricing, values))
   return typeof terms === 'string' ? terms : quoteOf(terms, sessionId, pricing)

@@ -7,6 +7,8 @@ export interface PaywallRequest {
   readonly headers: HeaderReader
   /** Aborts when the client goes away. */
   readonly signal?: AbortSignal | undefined
+  /** Whether it has gone. Without it, the signal is asked. */
+  readonly aborted?: boolean
   /**
    * The body, left unread for the handler; undefined when it is longer than `limit` bytes. Asked for only when the price
    * reads the body. Without it, the request must be a standard `Request`, which is cloned.

@@ -3,6 +3,7 @@
  * MAC covers the offer and everything it is bound to (method, target, network, realm, price inputs); the id itself
  * carries only what cannot be read from the request again.
  */
+import { LRUCache } from 'lru-cache'
 import { decodeBase64Url, encodeBase64Url } from '../x402/base64.ts'
 import { encodeFields, encodeUtf8, equalInConstantTime, type Field } from './bytes.ts'
 
@@ -44,57 +45,82 @@ const VERSION = 1
 const MAC_LENGTH = 32
 /** version, key id, hint, random, issued, expires, amount, length of payTo */
 const HEAD_LENGTH = 1 + 1 + 4 + 16 + 6 + 6 + 16 + 1
-const text = new TextDecoder('utf-8', { fatal: true })
+const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** One key, and the keys that it gives to accounts. */
+interface SealKey {
+  /** What an id says of the key that sealed it. */
+  readonly id: number
+  /** The MAC for sessions that pay this account. With the account in its key, most messages are one block of the hash. */
+  macFor(payTo: string): KeyedMac
+  /** Keeps that MAC for the next time. */
+  remember(payTo: string, keyed: KeyedMac): void
+}
+
+const MAX_ACCOUNTS = 1_000
+
+function sealKey(key: Uint8Array, mac: Mac): SealKey {
+  const root = mac(key)
+  const known = new LRUCache<string, KeyedMac>({ max: MAX_ACCOUNTS })
+  return {
+    id: root(encodeFields(['nano402 key id']))[0] ?? 0,
+    macFor: (payTo) => known.get(payTo) ?? mac(root(encodeFields(['nano402 session 1', payTo]))),
+    remember: (payTo, keyed) => void (known.has(payTo) || known.set(payTo, keyed)),
+  }
+}
 
 /**
  * @param keys - 32 bytes each. The first seals, all open.
  * @param mac - Such as keyed BLAKE2b-256.
  */
 export function createSeal(keys: readonly Uint8Array[], mac: Mac): Seal {
-  const macs = keys.map(mac)
-  const [first] = macs
+  const sealKeys = keys.map((key) => sealKey(key, mac))
+  const [first] = sealKeys
   if (!first) throw new TypeError('A seal needs a key.')
-  const keyIds = macs.map((keyed) => keyed(encodeFields(['nano402 key id']))[0] ?? 0)
-
-  const macOf = (keyed: KeyedMac, body: Uint8Array, bound: Uint8Array) =>
-    keyed(encodeFields(['nano402 session 1', body, bound]))
 
   return {
     close(terms, binding) {
+      const { payTo } = terms
       const bound = encodeFields(binding)
-      const id = encodeId(terms, keyIds[0] ?? 0, fnv1a(bound))
-      const body = id.subarray(0, -MAC_LENGTH)
-      id.set(macOf(first, body, bound), body.length)
+      const { id, body } = encodeId(terms, first.id, fnv1a(bound))
+      const keyed = first.macFor(payTo)
+      first.remember(payTo, keyed)
+      id.set(keyed(encodeFields([body, bound])), id.length - MAC_LENGTH)
       return encodeBase64Url(id)
     },
 
     peek(id) {
       const bytes = decodeBase64Url(id)
       if (!bytes || bytes.length < HEAD_LENGTH + MAC_LENGTH) return undefined
-      const body = bytes.subarray(0, -MAC_LENGTH)
       const claimed = bytes.subarray(-MAC_LENGTH)
-      const decoded = decodeBody(body)
+      const decoded = decodeId(bytes.subarray(0, -MAC_LENGTH))
       if (!decoded) return undefined
+      const { terms, body, keyId, hint } = decoded
       return {
-        inputs: decoded.terms.inputs,
+        inputs: terms.inputs,
         open(binding) {
           const bound = encodeFields(binding)
-          const isOurs = macs.some(
-            (keyed, i) => keyIds[i] === decoded.keyId && equalInConstantTime(macOf(keyed, body, bound), claimed),
-          )
-          if (isOurs) return decoded.terms
-          return decoded.hint === fnv1a(bound) ? 'invalid_session' : 'resource_mismatch'
+          const message = encodeFields([body, bound])
+          for (const key of sealKeys) {
+            if (key.id !== keyId) continue
+            const keyed = key.macFor(terms.payTo)
+            if (!equalInConstantTime(keyed(message), claimed)) continue
+            key.remember(terms.payTo, keyed) // not before: a stranger could push out the accounts that are ours
+            return terms
+          }
+          return hint === fnv1a(bound) ? 'invalid_session' : 'resource_mismatch'
         },
       }
     },
   }
 }
 
-/** An id with room for its MAC at the end. */
-function encodeId(terms: SealedTerms, keyId: number, hint: number): Uint8Array {
+/** An id with room for its MAC at the end, and its body: what comes before the account. */
+function encodeId(terms: SealedTerms, keyId: number, hint: number): { id: Uint8Array; body: Uint8Array } {
   const payTo = encodeUtf8(terms.payTo)
   const inputs = encodeUtf8(terms.inputs.join('\n'))
-  const id = new Uint8Array(HEAD_LENGTH + payTo.length + inputs.length + MAC_LENGTH)
+  const bodyLength = HEAD_LENGTH + inputs.length
+  const id = new Uint8Array(bodyLength + payTo.length + MAC_LENGTH)
   const view = new DataView(id.buffer)
   view.setUint8(0, VERSION)
   view.setUint8(1, keyId)
@@ -106,27 +132,30 @@ function encodeId(terms: SealedTerms, keyId: number, hint: number): Uint8Array {
   view.setBigUint64(34, terms.amount >> 64n)
   view.setBigUint64(42, terms.amount & 0xffffffffffffffffn)
   view.setUint8(50, payTo.length)
-  id.set(payTo, HEAD_LENGTH)
-  id.set(inputs, HEAD_LENGTH + payTo.length)
-  return id
+  id.set(inputs, HEAD_LENGTH)
+  id.set(payTo, bodyLength)
+  return { id, body: id.subarray(0, bodyLength) }
 }
 
-function decodeBody(body: Uint8Array): { terms: SealedTerms; keyId: number; hint: number } | undefined {
-  const view = new DataView(body.buffer, body.byteOffset, body.length)
-  const payToEnd = HEAD_LENGTH + view.getUint8(50)
-  if (view.getUint8(0) !== VERSION || payToEnd > body.length) return undefined
+/** Reads an id without its MAC. */
+function decodeId(
+  bytes: Uint8Array,
+): { terms: SealedTerms; body: Uint8Array; keyId: number; hint: number } | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const bodyLength = bytes.length - view.getUint8(50)
+  if (view.getUint8(0) !== VERSION || bodyLength < HEAD_LENGTH) return undefined
   const hex = (at: number) => view.getBigUint64(at).toString(16).padStart(16, '0')
   try {
-    const inputs = text.decode(body.subarray(payToEnd))
+    const inputs = text.decode(bytes.subarray(HEAD_LENGTH, bodyLength))
     const terms: SealedTerms = {
       id: hex(6) + hex(14),
       issuedAtMs: getUint48(view, 22),
       expiresAtMs: getUint48(view, 28),
       amount: (view.getBigUint64(34) << 64n) | view.getBigUint64(42),
-      payTo: text.decode(body.subarray(HEAD_LENGTH, payToEnd)),
+      payTo: text.decode(bytes.subarray(bodyLength)),
       inputs: inputs === '' ? [] : inputs.split('\n'),
     }
-    return { terms, keyId: view.getUint8(1), hint: view.getUint32(2) }
+    return { terms, body: bytes.subarray(0, bodyLength), keyId: view.getUint8(1), hint: view.getUint32(2) }
   } catch {
     return undefined // not UTF-8
   }

@@ -39,6 +39,9 @@ export function nodeRequest(req: ReadRequest, res: ClosingResponse): PaywallRequ
       gone ??= signalOf(res)
       return gone
     },
+    get aborted() {
+      return res.destroyed && !res.writableEnded
+    },
     readBody(limit) {
       body ??= peekBody(req, limit)
       return body

@@ -32,7 +32,7 @@ export function mechanismContract(open: () => Promise<MechanismFixture>): readon
   const verdict = async ({ mechanism }: MechanismFixture, payment: PaymentPayload, quote: Quote) => {
     const proof = mechanism.read(payment)
     assert(proof, 'read() gave nothing for an honest payment')
-    return mechanism.verify(proof, quote, undefined)
+    return mechanism.verify(proof, quote, {})
   }
   const cases: Readonly<Record<string, (fixture: MechanismFixture) => Promise<void>>> = {
     'the offer asks for exactly what the quote says': async ({ mechanism, network, payTo }) => {
@@ -97,7 +97,7 @@ export function mechanismContract(open: () => Promise<MechanismFixture>): readon
       const quote = sampleQuote(network, payTo)
       const verified = await verdict(fixture, await pay(mechanism.offer(quote)), quote)
       assert(!isRefusal(verified), 'an honest payment was refused')
-      const settled = await verified.settle(undefined)
+      const settled = await verified.settle({})
       assert(!isRefusal(settled), 'settling an honest payment was refused')
       const { success, transaction, network: on, payer } = settled.settlement
       equal(success, true, 'success')

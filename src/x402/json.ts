@@ -47,10 +47,10 @@ function countKeysInValue(value: unknown): number {
       for (const item of current) pending.push(item)
       continue
     }
-    for (const [key, item] of Object.entries(current)) {
+    for (const key of Object.keys(current)) {
       if (FORBIDDEN.has(key)) return -1
       keys++
-      pending.push(item)
+      pending.push((current as Record<string, unknown>)[key])
     }
   }
   return keys

@@ -71,13 +71,14 @@ export function sessionMechanism({ ledger, confirmTimeoutMs }: SessionOptions): 
 
     read: readSessionProof,
 
-    async verify({ hash }, quote, signal) {
+    async verify({ hash }, quote, client) {
       let found = ledger.peek(hash)
       if (!found) {
         if (!mayLookUp(quote.id, hash)) return refusal('too_many_attempts')
-        found = await ledger.find(hash, signal)
+        found = await ledger.find(hash, client.signal)
       }
       if (!found?.confirmed && !(found && mismatchOf(found, quote))) {
+        const { signal } = client
         found = await ledger.waitConfirmed(hash, { timeoutMs: confirmTimeoutMs, ...(signal && { signal }) })
       }
       if (!found) return refusal('settlement_pending')
