@@ -137,27 +137,24 @@ describe.each(worlds)('R9, R3: $name, killed with -9', ({ shared, framework, ste
       },
     )
 
-    test.runIf(steps === undefined)(
-      'three times in the handler: the attempts are used up, there is no fourth run, and the payment is not used up',
-      async () => {
-        const settings = { framework, stopAt: 'in handler', options: { leaseMs: 300 } } as const
-        let victim = await world.start(settings)
-        const { port, url } = victim
-        const client = await createClient(world)
-        const payer = client.payer()
-        const refused = payer.fetch(`${url}/report/1`).catch((error: RefusedAfterPaymentError) => error)
-        for (let run = 1; run <= 3; run++) {
-          await victim.stopped()
-          await victim.kill()
-          victim = await world.start({ ...settings, port })
-        }
-        expect(await refused).toMatchObject({ refusal: 'attempts_exhausted', retryable: false })
-        payer.close()
-        const [{ hash = '' } = {}] = await client.journal()
-        expect(counts(hash)).toEqual([3, 0])
-        expect(await standingOf(hash)).toBe('open')
-      },
-    )
+    test('three times in the handler: the attempts are used up, there is no fourth run, and the payment is not used up', async () => {
+      const settings = { framework, stopAt: 'in handler', options: { leaseMs: 300 } } as const
+      let victim = await world.start(settings)
+      const { port, url } = victim
+      const client = await createClient(world)
+      const payer = client.payer()
+      const refused = payer.fetch(`${url}/report/1`).catch((error: RefusedAfterPaymentError) => error)
+      for (let run = 1; run <= 3; run++) {
+        await victim.stopped()
+        await victim.kill()
+        victim = await world.start({ ...settings, port })
+      }
+      expect(await refused).toMatchObject({ refusal: 'attempts_exhausted', retryable: false })
+      payer.close()
+      const [{ hash = '' } = {}] = await client.journal()
+      expect(counts(hash)).toEqual([3, 0])
+      expect(await standingOf(hash)).toBe('open')
+    })
 
     test.each(ANSWERED.filter(isWanted))('%s: what left has been paid for, and is not served again', async (step) => {
       const { victim, client, asked, hash } = await buyFromVictim(step)
