@@ -1,6 +1,5 @@
 /** Express 4 and 5, and anything else with `(req, res, next)` over Node's own request and response. */
 import {
-  asText,
   holdResponse,
   nodeRequest,
   type Payment,
@@ -37,11 +36,7 @@ export function paywall(options: PaywallOptions | Paywall = {}, routeOptions: Ro
     const outcome = await route.guard(nodeRequest(req, res))
     if (outcome.kind === 'refused') return sendAnswer(res, outcome)
     req.payment = outcome.payment
-    holdResponse(res, {
-      begin: (status) => outcome.begin(status, { get: (name) => asText(res.getHeader(name)) }),
-      abandon: outcome.abandon,
-      expired: outcome.expired,
-    })
+    holdResponse(res, outcome)
     next()
   }
 }

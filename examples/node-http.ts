@@ -1,7 +1,7 @@
 /** No framework: Node's own server, and the guard that every adapter is made of. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { asText, createPaywall, holdResponse, nodeRequest, type Payment, type PaywallRoute, sendAnswer } from 'nano402'
+import { createPaywall, holdResponse, nodeRequest, type Payment, type PaywallRoute, sendAnswer } from 'nano402'
 
 const shop = createPaywall()
 const report = shop.route({ price: '0.001', description: 'The report of the day' })
@@ -15,11 +15,7 @@ async function charge(
 ) {
   const outcome = await route.guard(nodeRequest(req, res))
   if (outcome.kind === 'refused') return sendAnswer(res, outcome)
-  holdResponse(res, {
-    begin: (status) => outcome.begin(status, { get: (name) => asText(res.getHeader(name)) }),
-    abandon: outcome.abandon,
-    expired: outcome.expired,
-  })
+  holdResponse(res, outcome)
   handler(outcome.payment)
 }
 

@@ -12,7 +12,7 @@ export type { ClaimId, ClaimLimits, ClaimRecord, ClaimResult, Owner, Store, Vers
 export type { Health } from './deployment.ts'
 export * from './errors.ts'
 export { type HoldOptions, holdResponse, sendAnswer, type WrittenResponse } from './http/hold.ts'
-export { asText, nodeRequest, type ReadRequest } from './http/request.ts'
+export { nodeRequest, type ReadRequest } from './http/request.ts'
 export { isPaywall, routeFor } from './instance.ts'
 export { type SessionProof, sessionMechanism } from './mechanisms/session/session.ts'
 export type { DeploymentOptions, PaywallOptions, Price, RouteOptions, RpcOption } from './options.ts'

@@ -3,6 +3,7 @@
  * starts; the calls `write`, `end` and `flushHeaders` wait and are then replayed in order, so not one byte leaves before.
  * Nothing else is buffered: `write` says false, as to a slow reader, and `drain` follows. The socket is not corked.
  */
+import { asText } from './request.ts'
 
 /** The part of Node's `ServerResponse` that is needed here. */
 export interface WrittenResponse {
@@ -42,9 +43,13 @@ export interface Replacement {
   readonly body: string | null
 }
 
+/** Who decides what leaves: what `guard` gives when it is paid, for one. */
 export interface HoldOptions {
   /** The answer starts: headers to set on it, and what its bytes wait for. A replacement goes out in its place. */
-  begin(status: number): {
+  begin(
+    status: number,
+    existing: { get(name: string): string | undefined },
+  ): {
     readonly headers: Iterable<readonly [string, string]>
     readonly ready: Promise<Replacement | undefined>
   }
@@ -86,7 +91,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   }
   const start = () => {
     requireHead(res)
-    const { headers, ready } = begin(res.statusCode)
+    const { headers, ready } = begin(res.statusCode, { get: (name) => asText(res.getHeader(name)) })
     for (const [name, value] of headers) res.setHeader(name, value)
     state = 'held'
     // Code that asks whether the answer has begun, or is over, must hear what it would hear without the hold.
