@@ -1,5 +1,5 @@
 /** The public door: what adapters and applications use. No logic. */
-export type { Header, Refused } from './core/answer.ts'
+export type { Refused } from './core/answer.ts'
 export type { Paid, Payment } from './core/delivery.ts'
 export type { EventListener, PaywallEvent, UndeliveredReason } from './core/events.ts'
 export type { Outcome } from './core/guard.ts'
@@ -7,7 +7,7 @@ export type { Mechanism, Proof, Settled, Verified } from './core/mechanism.ts'
 export type { RequestView } from './core/price.ts'
 export { type Quote, TAG_MODULUS } from './core/quote.ts'
 export { isRefusal, REFUSALS, type Refusal, type RefusalCode, refusal } from './core/refusal.ts'
-export type { HeaderReader, PaywallRequest } from './core/request.ts'
+export type { PaywallRequest } from './core/request.ts'
 export type { ClaimId, ClaimLimits, ClaimRecord, ClaimResult, Owner, Store, Versioned } from './core/store.ts'
 export type { Health } from './deployment.ts'
 export * from './errors.ts'
@@ -26,3 +26,4 @@ export type {
   ResourceInfo,
   SettlementResponse,
 } from './x402/shapes.ts'
+export type { Header, HeaderReader, PresentedPayment } from './x402/wire.ts'

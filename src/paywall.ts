@@ -1,5 +1,5 @@
 /** A paywall: routes that are charged for, on top of one deployment. */
-import { refusalAnswer } from './core/answer.ts'
+import { type Answers, createAnswers } from './core/answer.ts'
 import type { EventListener, PaywallEvent } from './core/events.ts'
 import { guard, type Outcome, type Route } from './core/guard.ts'
 import type { Mechanism } from './core/mechanism.ts'
@@ -19,6 +19,7 @@ import {
 } from './options.ts'
 import { createPricing } from './pricing.ts'
 import type { Network } from './rpc/index.ts'
+import { x402 } from './x402/x402.ts'
 
 /** What a route asks: the same source as its 402s. */
 export interface Description {
@@ -76,7 +77,9 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const mechanisms = (deployment.mechanisms ?? ['session']).map(
     (mechanism): Mechanism => (mechanism === 'session' ? sessionMechanism({ ledger, confirmTimeoutMs }) : mechanism),
   )
-  const traffic = createTraffic()
+  const wire = x402
+  const answers = createAnswers(wire)
+  const traffic = createTraffic(answers)
 
   function createRoute(own: RouteOptions): PaywallRoute {
     const route = { ...defaults, ...own }
@@ -88,6 +91,8 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       name,
       network,
       realm,
+      wire,
+      answers,
       mechanisms,
       seal,
       claimWindowMs,
@@ -113,7 +118,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
           try {
             complete ??= { ...rules, store: await opened.store() }
           } catch {
-            return refusalAnswer('store_unavailable')
+            return answers.refusal('store_unavailable')
           }
           return guard(request, complete)
         }),
@@ -142,7 +147,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
 }
 
 /** Counts what is under way, so that a process can end without cutting off a payer. */
-function createTraffic() {
+function createTraffic(answers: Answers) {
   let underWay = 0
   let closing = false
   let empty: () => void = () => {}
@@ -153,7 +158,7 @@ function createTraffic() {
   return {
     /** Decides about a request, unless the process is about to end. */
     async enter(decide: () => Promise<Outcome>): Promise<Outcome> {
-      if (closing) return refusalAnswer('shutting_down')
+      if (closing) return answers.refusal('shutting_down')
       underWay++
       try {
         return await decide()

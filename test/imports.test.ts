@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pricing: ['options', 'core', 'nano', 'errors'],
   observe: ['core', 'rpc'],
   deployment: [...['options', 'observe', 'secret', 'announce', 'rpc', 'stores', 'devnet'], ...['core', 'errors']],
-  paywall: ['deployment', 'options', 'pricing', 'mechanisms', 'rpc', 'core', 'nano', 'errors'],
+  paywall: ['deployment', 'options', 'pricing', 'mechanisms', 'rpc', 'core', 'x402', 'nano', 'errors'],
   instance: ['paywall', 'options'],
   index: ['instance', 'paywall', 'deployment', 'options', 'mechanisms', 'rpc', 'http', 'core', 'x402', 'errors'],
   metrics: ['core', 'npm:prom-client'],

@@ -1,11 +1,7 @@
 /** What leaves: the answer that refuses, and the marks on the answer that was paid for. */
-import { encodeBase64 } from '../x402/base64.ts'
-import { encodeHeader, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE } from '../x402/headers.ts'
 import type { PaymentRequired, SettlementResponse } from '../x402/shapes.ts'
+import type { Header, HeaderReader, Wire } from '../x402/wire.ts'
 import { answerFor, type RefusalCode } from './refusal.ts'
-import type { HeaderReader } from './request.ts'
-
-export type Header = readonly [name: string, value: string]
 
 /** An answer of ours instead of the resource. */
 export interface Refused {
@@ -20,40 +16,52 @@ export interface Refused {
   toResponse(existing?: Iterable<Header>): Response
 }
 
-/** A 402 with its offers, in the header and in the body. */
-export function paymentRequiredAnswer(code: RefusalCode, required: PaymentRequired, more: readonly Header[]): Refused {
-  const json = JSON.stringify(required)
-  return refused(code, 402, [[PAYMENT_REQUIRED, encodeBase64(json)], ...UNPAID_HEADERS, ...more], json)
+/** What we answer, in the form that is spoken. */
+export interface Answers {
+  /** A 402 with its offers, in the headers and in the body. */
+  paymentRequired(code: RefusalCode, required: PaymentRequired, more: readonly Header[]): Refused
+  /** Every other refusal: the code and the sentence as JSON. */
+  refusal(code: RefusalCode, more?: readonly Header[]): Refused
+  /** A browser's question before the request. It is not answered with content, and says nothing about payment. */
+  preflight(): Refused
+  /** The headers that tell a client what became of the proof it presented. */
+  settlementHeaders(settlement: SettlementResponse): readonly Header[]
+  /** The marks on an answer that was paid for: it belongs to this client alone, and scripts may read what it cost. */
+  paidHeaders(settlement: SettlementResponse, existing: HeaderReader): readonly Header[]
 }
-
-/** Every other refusal: the code and the sentence as JSON. */
-export function refusalAnswer(code: RefusalCode, more: readonly Header[] = []): Refused {
-  const { status, message, retryAfterSeconds } = answerFor(code)
-  const retry: Header[] = retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]]
-  return refused(code, status, [...UNPAID_HEADERS, ...retry, ...more], JSON.stringify({ error: code, message }))
-}
-
-/** The header that tells a client what became of the proof it presented. */
-export const settlementHeader = (settlement: SettlementResponse): Header => [PAYMENT_RESPONSE, encodeHeader(settlement)]
-
-/** A browser's question before the request. It is not answered with content, and says nothing about payment. */
-export const preflightAnswer = (): Refused => refused('preflight', 204, [], null)
-
-/** The marks on an answer that was paid for: it belongs to this client alone, and scripts may read what it cost. */
-export const paidHeaders = (settlement: SettlementResponse, existing: HeaderReader): readonly Header[] => [
-  settlementHeader(settlement),
-  ['Cache-Control', privately(existing.get('cache-control'))],
-  ['Vary', joinLists(existing.get('vary'), PAYMENT_SIGNATURE)],
-  [EXPOSE, joinLists(existing.get(EXPOSE), PAYMENT_RESPONSE)],
-]
 
 const EXPOSE = 'Access-Control-Expose-Headers'
-const UNPAID_HEADERS: readonly Header[] = [
-  ['Content-Type', 'application/json; charset=utf-8'],
-  ['Cache-Control', 'no-store'],
-  ['Vary', PAYMENT_SIGNATURE],
-  [EXPOSE, `${PAYMENT_REQUIRED}, ${PAYMENT_RESPONSE}, Retry-After`],
-]
+
+export function createAnswers(wire: Wire): Answers {
+  const presented = wire.requestHeaders.join(', ')
+  const answered = wire.responseHeaders.join(', ')
+  const unpaidHeaders: readonly Header[] = [
+    ['Content-Type', 'application/json; charset=utf-8'],
+    ['Cache-Control', 'no-store'],
+    ['Vary', presented],
+    [EXPOSE, `${answered}, Retry-After`],
+  ]
+  return {
+    paymentRequired(code, required, more) {
+      const { headers, body } = wire.offer(required)
+      return refused(code, 402, [...headers, ...unpaidHeaders, ...more], body)
+    },
+    refusal(code, more = []) {
+      const { status, message, retryAfterSeconds } = answerFor(code)
+      const retry: Header[] = retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]]
+      return refused(code, status, [...unpaidHeaders, ...retry, ...more], JSON.stringify({ error: code, message }))
+    },
+    preflight: () => refused('preflight', 204, [], null),
+    settlementHeaders: (settlement) => wire.settled(settlement),
+    paidHeaders: (settlement, existing) => [
+      ...wire.settled(settlement),
+      ['Cache-Control', privately(existing.get('cache-control'))],
+      ['Vary', joinLists(existing.get('vary'), presented)],
+      [EXPOSE, joinLists(existing.get(EXPOSE), answered)],
+    ],
+  }
+}
+
 /** Headers about the connection, the site's policy or the request's tracking. Everything else may be about the resource. */
 const SURVIVES =
   /^(access-control-.*|vary|date|connection|keep-alive|strict-transport-security|content-security-policy|cross-origin-.*|permissions-policy|referrer-policy|x-content-type-options|x-frame-options|x-request-id|ratelimit.*|x-ratelimit-.*)$/i

@@ -2,11 +2,12 @@
  * From the paid request to its answer. The payment becomes final when an answer below 400 starts, before its first byte
  * leaves; in every other case the proof is good again as soon as the handler has ended.
  */
-import { type Header, paidHeaders, type Refused, refusalAnswer } from './answer.ts'
+import type { Header, HeaderReader } from '../x402/wire.ts'
+import type { Answers, Refused } from './answer.ts'
 import type { HeldClaims } from './claims.ts'
 import type { EventListener, UndeliveredReason } from './events.ts'
 import type { Settled } from './mechanism.ts'
-import type { HeaderReader, PaywallRequest } from './request.ts'
+import type { PaywallRequest } from './request.ts'
 
 /** Who paid what for this request. */
 export interface Payment {
@@ -42,6 +43,7 @@ export interface Paid {
 
 export interface DeliveryRules {
   readonly name: string
+  readonly answers: Answers
   readonly leaseMs: number
   readonly handlerTimeoutMs: number
   readonly emit?: EventListener | undefined
@@ -54,7 +56,7 @@ export function createDelivery(
   rules: DeliveryRules,
   client: Pick<PaywallRequest, 'aborted' | 'signal'>,
 ): Paid {
-  const { name: route, leaseMs, handlerTimeoutMs, emit } = rules
+  const { name: route, answers, leaseMs, handlerTimeoutMs, emit } = rules
   const grantedAtMs = Date.now()
   const giveUpAtMs = grantedAtMs + handlerTimeoutMs
   let decided = false
@@ -80,7 +82,7 @@ export function createDelivery(
     undelivered(reason)
   }
   const commit = async (): Promise<Refused | undefined> => {
-    if (!decide()) return refusalAnswer('handler_timeout')
+    if (!decide()) return answers.refusal('handler_timeout')
     try {
       await claims.commit()
       await settled.commit()
@@ -89,14 +91,14 @@ export function createDelivery(
       return undefined
     } catch {
       undelivered('commit_failed')
-      return refusalAnswer('store_unavailable')
+      return answers.refusal('store_unavailable')
     }
   }
 
   const keepAlive = async () => {
     if (Date.now() >= giveUpAtMs) {
       await release('handler_timeout')
-      return expire(refusalAnswer('handler_timeout'))
+      return expire(answers.refusal('handler_timeout'))
     }
     // Not waited for: a silent store must not put off the end. A lost lease is found out when the claim is to become final.
     claims.renew().catch(() => {})
@@ -112,7 +114,7 @@ export function createDelivery(
   const begin: Paid['begin'] = (status, existing) => {
     const isGone = client.aborted ?? client.signal?.aborted
     return status >= 200 && status < 400 && !isGone
-      ? { headers: paidHeaders(settled.settlement, existing), ready: commit() }
+      ? { headers: answers.paidHeaders(settled.settlement, existing), ready: commit() }
       : { headers: [], ready: release(isGone ? 'client_gone' : 'handler_failed').then(() => undefined) }
   }
 

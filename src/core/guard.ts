@@ -3,9 +3,9 @@
  * genuine, claimed before it is verified, settled before it is claimed, or served before it is settled.
  */
 import { NodeRefusedError, NodeUnavailableError, PriceError, StoreError } from '../errors.ts'
-import { decodePaymentPayload, PAYMENT_SIGNATURE, X_PAYMENT } from '../x402/headers.ts'
-import { type PaymentPayload, type PaymentRequirements, type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
-import { paymentRequiredAnswer, preflightAnswer, type Refused, refusalAnswer, settlementHeader } from './answer.ts'
+import { type PaymentRequirements, type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
+import type { PresentedPayment, Wire } from '../x402/wire.ts'
+import type { Answers, Refused } from './answer.ts'
 import { claimAll, latenessKey } from './claims.ts'
 import { createDelivery, type Paid } from './delivery.ts'
 import type { EventListener } from './events.ts'
@@ -23,6 +23,10 @@ export interface Route extends Pricing {
   readonly name: string
   /** Hears what happens, if anybody listens. Must not throw. */
   readonly emit?: EventListener | undefined
+  /** The form in which payments are presented. */
+  readonly wire: Wire
+  /** What is answered, in that form. */
+  readonly answers: Answers
   readonly mechanisms: readonly Mechanism[]
   readonly seal: Seal
   readonly store: Store
@@ -46,28 +50,20 @@ const KEEP_LONGER_MS = 3_600_000
 
 /** Decides about one request. Never rejects: trouble of ours is a refusal with a 5xx. */
 export async function guard(request: PaywallRequest, route: Route): Promise<Outcome> {
-  if (isPreflight(request)) return preflightAnswer()
+  if (isPreflight(request)) return route.answers.preflight()
   try {
-    const payment = readPayment(request)
+    const payment = route.wire.read(request.headers)
     if (payment === undefined) return await refuse('payment_required', request, route)
     const decision = typeof payment === 'string' ? refusal(payment) : await decide(payment, request, route)
     return isRefusal(decision) ? await refuse(decision.code, request, route, true) : decision
   } catch (fault) {
     const code = codeOf(fault)
     route.emit?.({ type: 'refused', route: route.name, code, status: answerFor(code).status, fault })
-    return refusalAnswer(code)
+    return route.answers.refusal(code)
   }
 }
 
-/** The one payment that the request presents, why it is not one, or undefined when it presents none. */
-function readPayment({ headers }: PaywallRequest): PaymentPayload | RefusalCode | undefined {
-  const header = headers.get(PAYMENT_SIGNATURE) ?? undefined
-  if (header === undefined) return undefined
-  if (typeof headers.get(X_PAYMENT) === 'string') return 'invalid_payload' // two proofs: which one counts?
-  return decodePaymentPayload(header)
-}
-
-async function decide(payment: PaymentPayload, request: PaywallRequest, route: Route) {
+async function decide(payment: PresentedPayment, request: PaywallRequest, route: Route) {
   const chosen = chooseMechanism(payment, route)
   if (typeof chosen === 'string') return refusal(chosen)
   const { mechanism, proof } = chosen
@@ -134,10 +130,13 @@ const CLAIM_REFUSALS = {
 } as const satisfies Record<string, RefusalCode>
 
 /** The mechanism whose proof this is. Scheme and network are the client's word; they only choose which error it gets. */
-function chooseMechanism(payment: PaymentPayload, route: Route): { mechanism: Mechanism; proof: Proof } | RefusalCode {
+function chooseMechanism(
+  payment: PresentedPayment,
+  route: Route,
+): { mechanism: Mechanism; proof: Proof } | RefusalCode {
   const { scheme, network } = payment.accepted
-  if (network !== route.network) return 'invalid_network'
-  const candidates = route.mechanisms.filter((mechanism) => mechanism.scheme === scheme)
+  if (network !== undefined && network !== route.network) return 'invalid_network'
+  const candidates = route.mechanisms.filter((mechanism) => scheme === undefined || mechanism.scheme === scheme)
   if (candidates.length === 0) return 'invalid_scheme'
   for (const mechanism of candidates) {
     const proof = mechanism.read(payment)
@@ -146,12 +145,14 @@ function chooseMechanism(payment: PaymentPayload, route: Route): { mechanism: Me
   return 'invalid_payload'
 }
 
-/** x402 v2: the client echoes the chosen entry verbatim. `extra` is the mechanism's own and is sealed. */
-const isSameOffer = (echoed: PaymentRequirements, ours: PaymentRequirements): boolean =>
-  echoed.amount === ours.amount &&
-  echoed.asset === ours.asset &&
-  echoed.payTo === ours.payTo &&
-  echoed.maxTimeoutSeconds === ours.maxTimeoutSeconds
+/** What the client echoes must be what was offered; not every form has it echo all. `extra` is the mechanism's own and is sealed. */
+const isSameOffer = (echoed: Partial<PaymentRequirements>, ours: PaymentRequirements): boolean =>
+  isSame(echoed.amount, ours.amount) &&
+  isSame(echoed.asset, ours.asset) &&
+  isSame(echoed.payTo, ours.payTo) &&
+  isSame(echoed.maxTimeoutSeconds, ours.maxTimeoutSeconds)
+
+const isSame = (echoed: unknown, ours: unknown): boolean => echoed === undefined || echoed === ours
 
 /** Presented after expiry, and every instant known for the payment is after it. One that nobody knows counts as in time. */
 const isLate = ({ expiresAtMs }: Quote, paidAtMs: number | undefined): boolean =>
@@ -159,12 +160,13 @@ const isLate = ({ expiresAtMs }: Quote, paidAtMs: number | undefined): boolean =
 
 /** A refusal as an answer. With a 402 goes a fresh offer. */
 async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, presented = false): Promise<Refused> {
+  const { answers } = route
   const failure = { success: false, errorReason: code, transaction: '', network: route.network }
-  const more = presented ? [settlementHeader(failure)] : []
+  const more = presented ? answers.settlementHeaders(failure) : []
   const { status, message } = answerFor(code)
   const { name, emit } = route
   if (code !== 'payment_required') emit?.({ type: 'refused', route: name, code, status })
-  if (status !== 402) return refusalAnswer(code, more)
+  if (status !== 402) return answers.refusal(code, more)
   const quote = await makeQuote(request, route, route.seal)
   emit?.({ type: 'challenged', route: name, amount: quote.amount })
   const accepts = route.mechanisms.map((mechanism) => mechanism.offer(quote))
@@ -175,7 +177,7 @@ async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, 
     resource: route.resource(request),
     accepts,
   } as const
-  return paymentRequiredAnswer(code, required, more)
+  return answers.paymentRequired(code, required, more)
 }
 
 /** Our trouble is never the payer's bill: a 5xx, and the proof stays good. */

@@ -1,5 +1,6 @@
 /** One way to be paid. A mechanism knows its network; the guard knows the order in which it may be asked. */
-import type { PaymentPayload, PaymentRequirements, SettlementResponse } from '../x402/shapes.ts'
+import type { PaymentRequirements, SettlementResponse } from '../x402/shapes.ts'
+import type { PresentedPayment } from '../x402/wire.ts'
 import type { Quote } from './quote.ts'
 import type { Refusal } from './refusal.ts'
 import type { ClaimId } from './store.ts'
@@ -17,7 +18,7 @@ export interface Mechanism<P extends Proof = Proof> {
   /** The entry for `accepts`. Pure: everything random comes in the quote. */
   offer(quote: Quote): PaymentRequirements
   /** The proof in its one form; undefined when it has not the form of this mechanism. Pure. */
-  read(payment: PaymentPayload): P | undefined
+  read(payment: PresentedPayment): P | undefined
   /**
    * Is this exactly what the quote asks, and confirmed? Reads only, and may wait. The quote is what we sealed, never what
    * the client echoed. A fault (a node that is down) is thrown.

@@ -1,5 +1,7 @@
 /** The request as the guard sees it: the part of a standard `Request` that it needs, so a `Request` is one. */
 
+import type { HeaderReader } from '../x402/wire.ts'
+
 export interface PaywallRequest {
   readonly method: string
   /** The original URL or target, before any rewrite. */
@@ -14,10 +16,6 @@ export interface PaywallRequest {
    * reads the body. Without it, the request must be a standard `Request`, which is cloned.
    */
   readBody?(limit: number): Promise<Uint8Array | undefined>
-}
-
-export interface HeaderReader {
-  get(name: string): string | null | undefined
 }
 
 /** Path and query as they were sent. Scheme and host are the client's word, so they are no part of it. */

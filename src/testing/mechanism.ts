@@ -56,7 +56,7 @@ export function mechanismContract(open: () => Promise<MechanismFixture>): readon
     'rubbish is no proof, and nothing throws': async ({ mechanism, network, payTo }) => {
       const accepted = mechanism.offer(sampleQuote(network, payTo))
       for (const payload of RUBBISH) {
-        const proof = mechanism.read({ x402Version: 2, accepted, payload })
+        const proof = mechanism.read({ accepted, payload })
         equal(proof, undefined, `read(${JSON.stringify(payload)})`)
       }
     },

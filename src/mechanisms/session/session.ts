@@ -17,7 +17,7 @@ import {
   type StateBlock,
 } from '../../nano/index.ts'
 import type { Ledger, LedgerBlock } from '../../rpc/index.ts'
-import type { PaymentPayload } from '../../x402/shapes.ts'
+import type { PresentedPayment } from '../../x402/wire.ts'
 
 /** What a payer presents: the hash of its send, and the session that it pays. */
 export interface SessionProof extends Proof {
@@ -94,7 +94,7 @@ export function sessionMechanism({ ledger, confirmTimeoutMs }: SessionOptions): 
 }
 
 /** `{ proof, sessionId }` and nothing else; the hash in its one spelling. */
-function readSessionProof({ payload }: PaymentPayload): SessionProof | undefined {
+function readSessionProof({ payload }: PresentedPayment): SessionProof | undefined {
   const { proof, sessionId, ...others } = payload
   if (typeof sessionId !== 'string' || Object.keys(others).length > 0) return undefined
   try {

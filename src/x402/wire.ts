@@ -1,0 +1,37 @@
+/**
+ * The form that payment takes in the headers of HTTP. Only the files here know what those headers are called; the guard
+ * asks a wire to read a request and to write an answer.
+ */
+import type { PaymentRequired, PaymentRequirements, SettlementResponse } from './shapes.ts'
+
+export type Header = readonly [name: string, value: string]
+
+export interface HeaderReader {
+  get(name: string): string | null | undefined
+}
+
+/** A payment as a request presents it. All of it is still only what the client says. */
+export interface PresentedPayment {
+  /** The offer as the client echoes it: all of it in x402 version 2. Decides nothing. */
+  readonly accepted: Partial<PaymentRequirements>
+  /** The mechanism's proof. */
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** Why payment headers cannot be read. */
+export type MalformedPayment = 'invalid_payload' | 'invalid_x402_version'
+
+/** One form. */
+export interface Wire {
+  /** The headers that a payment is presented in. */
+  readonly requestHeaders: readonly string[]
+  /** The headers in which an answer speaks of payment. */
+  readonly responseHeaders: readonly string[]
+  /** The one payment that a request presents, why it is not one, or undefined when it presents none. */
+  read(headers: HeaderReader): PresentedPayment | MalformedPayment | undefined
+  /** The headers of a 402, and its body. */
+  offer(required: PaymentRequired): { readonly headers: readonly Header[]; readonly body: string }
+  /** The headers that say what became of a payment. */
+  settled(settlement: SettlementResponse): readonly Header[]
+}
