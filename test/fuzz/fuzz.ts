@@ -91,7 +91,7 @@ const changes: fc.Arbitrary<Change> = fc
         const paths = pathsOf(whole)
         return getAt(whole, paths[other % paths.length] ?? []) ?? found
       }),
-      change(at, (found) => (isObject(found) ? { ...found, [key]: json } : String(found))),
+      change(at, (found) => (isObject(found) ? { ...found, [key]: json } : JSON.stringify(found))),
       change(at, (found) => bendScalar(found, other, text)),
       change(at, (found) => (Array.isArray(found) ? [...found, json] : (json ?? null))),
     ),
