@@ -1,12 +1,11 @@
 /** A paywall: routes that are charged for, on top of one deployment. */
 import { type Answers, createAnswers } from './core/answer.ts'
 import type { EventListener, PaywallEvent } from './core/events.ts'
-import { guard, type Outcome, type Route } from './core/guard.ts'
-import type { Mechanism } from './core/mechanism.ts'
+import { guard, type Outcome, ownCashier, type Route } from './core/guard.ts'
 import { type PaywallRequest, targetOf } from './core/request.ts'
 import { type Health, openDeployment } from './deployment.ts'
 import { ConfigError } from './errors.ts'
-import { sessionMechanism } from './mechanisms/session/session.ts'
+import { openMechanisms } from './mechanisms/open.ts'
 import { nanoAddress } from './nano/index.ts'
 import {
   checkOptions,
@@ -74,9 +73,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const { network = 'nano:mainnet', publicUrl, realm = '' } = deployment
   const { confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000, leaseMs = 30_000 } = deployment
   const origin = publicUrl === undefined ? '' : originOf(publicUrl)
-  const mechanisms = (deployment.mechanisms ?? ['session']).map(
-    (mechanism): Mechanism => (mechanism === 'session' ? sessionMechanism({ ledger, confirmTimeoutMs }) : mechanism),
-  )
+  const mechanisms = openMechanisms(deployment.mechanisms, { ledger, confirmTimeoutMs })
   const wire = x402
   const answers = createAnswers(wire)
   const traffic = createTraffic(answers)
@@ -86,21 +83,15 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     const { maxTimeoutSeconds = 300, attempts = 3, handlerTimeoutMs = 300_000, priceBodyLimit = 0 } = route
     const { name = 'default', description, mimeType } = route
     if (typeof route.payTo === 'string') feed?.watch(nanoAddress(route.payTo))
-    const rules: Omit<Route, 'store'> = {
-      ...createPricing(route),
+    const maxTimeoutMs = maxTimeoutSeconds * 1000
+    const pricing = { ...createPricing(route), network, realm, priceBodyLimit, maxTimeoutMs }
+    const rules: Omit<Route, 'cashier'> = {
       name,
       network,
-      realm,
       wire,
       answers,
-      mechanisms,
-      seal,
-      claimWindowMs,
-      attempts,
       leaseMs,
       handlerTimeoutMs,
-      priceBodyLimit,
-      maxTimeoutMs: maxTimeoutSeconds * 1000,
       resource: (request) => ({
         url: resourceUrl(origin, request),
         ...(description !== undefined && { description }),
@@ -111,12 +102,13 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
         emit?.(event)
       },
     }
+    const till = { ...pricing, name, mechanisms, seal, claimWindowMs, attempts, leaseMs, emit: rules.emit }
     let complete: Route | undefined
     return {
       guard: (request) =>
         traffic.enter(async () => {
           try {
-            complete ??= { ...rules, store: await opened.store() }
+            complete ??= { ...rules, cashier: ownCashier({ ...till, store: await opened.store() }) }
           } catch {
             return answers.refusal('store_unavailable')
           }

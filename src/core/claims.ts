@@ -32,13 +32,36 @@ export const deliveryKey = (id: ClaimId): string => `delivered:${id}`
 /** The record that says that this claim's payment was presented too late for its price. */
 export const latenessKey = (id: ClaimId): string => `late:${id}`
 
+/** Claims that one owner took together, as plain data: whoever knows the owner's name can carry on with them. */
+export interface Hold {
+  readonly ids: readonly ClaimId[]
+  readonly owner: Owner
+  readonly keepUntilMs: number
+}
+
+/** Claims that were taken in this process, which can name them. */
+export interface OwnClaims extends HeldClaims {
+  readonly hold: Hold
+}
+
+/** What an owner can do with a hold. Each step may be asked again. They reject with `StoreError` when nobody can answer. */
+export interface HoldSteps {
+  /** Starts the leases anew. False: somebody else took one. */
+  renew(leaseMs: number): Promise<boolean>
+  /** Makes the claims final. False: one was not the owner's. */
+  commit(): Promise<boolean>
+  /** Gives them back. What fails frees itself when its lease ends. */
+  release(): Promise<void>
+  readonly noteDelivery: (() => Promise<unknown>) | undefined
+}
+
 /** Takes every id, or none: what was taken is given back in reverse when a later one cannot be had. */
 export async function claimAll(
   store: Store,
   ids: readonly ClaimId[],
   terms: ClaimTerms,
-): Promise<HeldClaims | Exclude<ClaimResult, 'claimed'>> {
-  const owner = randomHex(16)
+  owner: Owner = randomHex(16),
+): Promise<OwnClaims | Exclude<ClaimResult, 'claimed'>> {
   const leaseEndMs = Date.now() + terms.leaseMs
   for (const [taken, id] of ids.entries()) {
     const result = await store.claim(id, owner, terms).catch(async (fault: unknown) => {
@@ -49,49 +72,62 @@ export async function claimAll(
     await giveBack(store, ids.slice(0, taken), owner)
     return result
   }
-  return holdClaims(store, ids, owner, { ...terms, leaseEndMs })
+  const hold = { ids, owner, keepUntilMs: terms.keepUntilMs }
+  return { ...keepClaims(stepsIn(store, hold), { leaseMs: terms.leaseMs, leaseEndMs }), hold }
 }
 
-function holdClaims(
-  store: Store,
-  ids: readonly ClaimId[],
-  owner: Owner,
-  terms: ClaimTerms & { readonly leaseEndMs: number },
-): HeldClaims {
-  let { leaseEndMs } = terms
-  const lost = () => new LeaseLostError('The claim on this payment was lost before it became final.')
-  /** In the order in which they were taken: whoever took the first one over finds the others as they were. */
-  const renew = async () => {
-    const newEndMs = Date.now() + terms.leaseMs
-    for (const id of ids) if (!(await store.renew(id, owner, terms.leaseMs))) return false
-    leaseEndMs = newEndMs
+/** The steps of a hold, in the store where it was taken. */
+export const stepsIn = (store: Store, { ids, owner, keepUntilMs }: Hold): HoldSteps => ({
+  // In the order in which they were taken: whoever took the first one over finds the others as they were.
+  async renew(leaseMs) {
+    for (const id of ids) if (!(await store.renew(id, owner, leaseMs))) return false
     return true
-  }
+  },
   // One after the other, and what was paid with, which comes last, first: cut off in between, it is used up, and
   // reconciliation says so. The other way round it would pass for good, and nobody could use it.
-  const commitOnce = async () => {
-    for (const id of ids.toReversed()) if (!(await store.commit(id, owner, terms.keepUntilMs))) throw lost()
+  async commit() {
+    for (const id of ids.toReversed()) if (!(await store.commit(id, owner, keepUntilMs))) return false
+    return true
+  },
+  release: () => giveBack(store, ids, owner),
+  noteDelivery: store.durable
+    ? () => Promise.all(ids.map((id) => store.write(deliveryKey(id), 0, '1', keepUntilMs))).catch(() => {})
+    : undefined,
+})
+
+/** Keeps a hold from `leaseEndMs` (Unix time) on, asking as often as it takes and no longer than the lease. */
+export function keepClaims(
+  steps: HoldSteps,
+  lease: { readonly leaseMs: number; readonly leaseEndMs: number },
+): HeldClaims {
+  const { leaseMs } = lease
+  let { leaseEndMs } = lease
+  const lost = () => new LeaseLostError('The claim on this payment was lost before it became final.')
+  const renew = async () => {
+    const newEndMs = Date.now() + leaseMs
+    if (!(await steps.renew(leaseMs))) return false
+    leaseEndMs = newEndMs
+    return true
   }
   return {
     renew,
     async commit() {
       // Who slept while its lease ran out may have been overtaken, and has to know that before it uses anything up.
-      const isFresh = Date.now() < leaseEndMs - terms.leaseMs / 3
-      if (!isFresh && !(await answerBefore(Date.now() + terms.leaseMs, renew()))) throw lost()
+      const isFresh = Date.now() < leaseEndMs - leaseMs / 3
+      if (!isFresh && !(await answerBefore(Date.now() + leaseMs, renew()))) throw lost()
       const deadlineMs = Math.max(leaseEndMs, Date.now() + COMMIT_RETRY_MS)
       for (;;) {
         try {
-          return await answerBefore(deadlineMs, commitOnce())
+          if (await answerBefore(deadlineMs, steps.commit())) return
+          throw lost()
         } catch (error) {
           if (error instanceof LeaseLostError || Date.now() + COMMIT_RETRY_MS >= deadlineMs) throw error
         }
         await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS))
       }
     },
-    noteDelivery: store.durable
-      ? () => Promise.all(ids.map((id) => store.write(deliveryKey(id), 0, '1', terms.keepUntilMs))).catch(() => {})
-      : undefined,
-    release: () => answerBefore(Date.now() + terms.leaseMs, giveBack(store, ids, owner)).catch(() => {}),
+    noteDelivery: steps.noteDelivery,
+    release: () => answerBefore(Date.now() + leaseMs, steps.release()).catch(() => {}),
   }
 }
 

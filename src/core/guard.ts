@@ -6,38 +6,44 @@ import { NodeRefusedError, NodeUnavailableError, PriceError, StoreError } from '
 import { type PaymentRequirements, type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
 import type { PresentedPayment, Wire } from '../x402/wire.ts'
 import type { Answers, Refused } from './answer.ts'
-import { claimAll, latenessKey } from './claims.ts'
-import { createDelivery, type Paid } from './delivery.ts'
+import type { Cashier, Offers, Taken } from './cashier.ts'
+import { claimAll, latenessKey, type OwnClaims } from './claims.ts'
+import { createDelivery, type DeliveryRules, type Paid } from './delivery.ts'
 import type { EventListener } from './events.ts'
-import type { Mechanism, Proof } from './mechanism.ts'
+import type { Mechanism, Proof, Verified } from './mechanism.ts'
 import { BODY_TOO_LARGE } from './price.ts'
 import { currentPrice, makeQuote, openQuote, type Pricing, type Quote } from './quote.ts'
-import { answerFor, isRefusal, type RefusalCode, refusal } from './refusal.ts'
+import { answerFor, isRefusal, type Refusal, type RefusalCode, refusal } from './refusal.ts'
 import { isPreflight, type PaywallRequest } from './request.ts'
 import type { Seal } from './seal.ts'
-import type { Store } from './store.ts'
+import type { Owner, Store } from './store.ts'
 
-/** Everything that one guarded route needs to decide. */
-export interface Route extends Pricing {
-  /** Names the route in events. */
-  readonly name: string
-  /** Hears what happens, if anybody listens. Must not throw. */
-  readonly emit?: EventListener | undefined
+/** One guarded route: what its 402 says, who takes its payments, and how long its handler may take. */
+export interface Route extends DeliveryRules {
+  readonly network: string
   /** The form in which payments are presented. */
   readonly wire: Wire
   /** What is answered, in that form. */
   readonly answers: Answers
+  readonly cashier: Cashier
+  /** What the 402 says about the resource. */
+  resource(request: PaywallRequest): ResourceInfo
+}
+
+/** What it takes to make offers and to take payments in this process. */
+export interface Till extends Pricing {
+  /** Names the route in events. */
+  readonly name: string
+  /** Hears what happens, if anybody listens. Must not throw. */
+  readonly emit?: EventListener | undefined
   readonly mechanisms: readonly Mechanism[]
   readonly seal: Seal
   readonly store: Store
-  /** What the 402 says about the resource. */
-  resource(request: PaywallRequest): ResourceInfo
   /** For how long after its expiry a session's payment is still taken. */
   readonly claimWindowMs: number
   /** Handler runs that one payment buys, at most. */
   readonly attempts: number
   readonly leaseMs: number
-  readonly handlerTimeoutMs: number
 }
 
 export type Outcome = Refused | Paid
@@ -54,8 +60,13 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
   try {
     const payment = route.wire.read(request.headers)
     if (payment === undefined) return await refuse('payment_required', request, route)
-    const decision = typeof payment === 'string' ? refusal(payment) : await decide(payment, request, route)
-    return isRefusal(decision) ? await refuse(decision.code, request, route, true) : decision
+    const taken = typeof payment === 'string' ? refusal(payment) : await route.cashier.take(payment, request)
+    if (isRefusal(taken)) return await refuse(taken.code, request, route, true)
+    const { settled, scheme, amount, claims, ms } = taken
+    const { payer = '', transaction, network } = settled.settlement
+    const paid = { payer, amount, transaction, network, scheme }
+    route.emit?.({ type: 'granted', route: route.name, payment: paid, ms })
+    return createDelivery(paid, settled, claims, route, request)
   } catch (fault) {
     const code = codeOf(fault)
     route.emit?.({ type: 'refused', route: route.name, code, status: answerFor(code).status, fault })
@@ -63,34 +74,76 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
   }
 }
 
-async function decide(payment: PresentedPayment, request: PaywallRequest, route: Route) {
-  const chosen = chooseMechanism(payment, route)
+/** Makes offers and takes payments in this process. */
+export const ownCashier = (till: Till): Cashier => ({
+  offer: (request) => makeOffers(request, till),
+  take: (payment, request) => takePayment(payment, request, till),
+})
+
+/** A fresh offer for each way to pay. */
+export async function makeOffers(request: PaywallRequest, till: Till): Promise<Offers> {
+  const quote = await makeQuote(request, till, till.seal)
+  return { amount: quote.amount, accepts: till.mechanisms.map((mechanism) => mechanism.offer(quote)) }
+}
+
+/** A payment that is what was asked, as far as reading can tell. */
+export interface Checked {
+  readonly kind: 'checked'
+  readonly mechanism: Mechanism
+  readonly quote: Quote
+  readonly verified: Verified
+  readonly keepUntilMs: number
+  /** It was paid too late for its price. */
+  readonly isTooLate: boolean
+}
+
+/** Is this payment genuine, for this very request, exact and confirmed? Takes and writes nothing. */
+export async function checkPayment(
+  payment: PresentedPayment,
+  request: PaywallRequest,
+  till: Till,
+): Promise<Refusal | Checked> {
+  const chosen = chooseMechanism(payment, till)
   if (typeof chosen === 'string') return refusal(chosen)
   const { mechanism, proof } = chosen
-  const quote = await openQuote(proof.sessionId, request, route, route.seal)
+  const quote = await openQuote(proof.sessionId, request, till, till.seal)
   if (typeof quote === 'string') return refusal(quote)
   if (!isSameOffer(payment.accepted, mechanism.offer(quote))) return refusal('invalid_payment_requirements')
-  if (Date.now() > quote.expiresAtMs + route.claimWindowMs) return refusal('session_expired')
+  if (Date.now() > quote.expiresAtMs + till.claimWindowMs) return refusal('session_expired')
 
   const lap = stopwatch()
   const verified = await mechanism.verify(proof, quote, request)
   if (isRefusal(verified)) return verified
-  const { name, emit } = route
+  till.emit?.({ type: 'confirmed', route: till.name, scheme: mechanism.scheme, ms: lap() })
+  const keepUntilMs = Math.max(quote.expiresAtMs, Date.now()) + till.claimWindowMs + KEEP_LONGER_MS
+  const isTooLate = isLate(quote, verified.paidAtMs) && (await currentPrice(request, till)) > quote.resourceAmount
+  return { kind: 'checked', mechanism, quote, verified, keepUntilMs, isTooLate }
+}
+
+/** Whether the store was emptied after the quote was made: it may have forgotten what was spent. */
+export const isFromBeforeReset = async ({ issuedAtMs }: Quote, { store }: Till): Promise<boolean> =>
+  issuedAtMs < (await store.epochMs())
+
+/** Checks a payment, claims it, and settles it. `owner` names who claims; a random name without it. */
+export async function takePayment(
+  payment: PresentedPayment,
+  request: PaywallRequest,
+  till: Till,
+  owner?: Owner,
+): Promise<Refusal | Taken<OwnClaims>> {
+  const checked = await checkPayment(payment, request, till)
+  if (isRefusal(checked)) return checked
+  const { mechanism, quote, verified, keepUntilMs, isTooLate } = checked
+  const { name, emit, store, leaseMs, attempts } = till
   const { scheme } = mechanism
-  emit?.({ type: 'confirmed', route: name, scheme, ms: lap() })
-  const keepUntilMs = Math.max(quote.expiresAtMs, Date.now()) + route.claimWindowMs + KEEP_LONGER_MS
-  if (isLate(quote, verified.paidAtMs) && (await currentPrice(request, route)) > quote.resourceAmount) {
-    await Promise.all(verified.ids.map((id) => route.store.write(latenessKey(id), 0, '1', keepUntilMs)))
+  if (isTooLate) {
+    await Promise.all(verified.ids.map((id) => store.write(latenessKey(id), 0, '1', keepUntilMs)))
     return refusal('session_expired')
   }
-  const isFromBeforeReset = async () => quote.issuedAtMs < (await route.store.epochMs())
-  if (await isFromBeforeReset()) return refusal('store_reset')
+  if (await isFromBeforeReset(quote, till)) return refusal('store_reset')
 
-  const claims = await claimAll(route.store, verified.ids, {
-    leaseMs: route.leaseMs,
-    attempts: route.attempts,
-    keepUntilMs,
-  })
+  const lap = stopwatch()
+  const claims = await claimAll(store, verified.ids, { leaseMs, attempts, keepUntilMs }, owner)
   if (typeof claims === 'string') return refusal(CLAIM_REFUSALS[claims])
   emit?.({ type: 'claimed', route: name, scheme, ms: lap() })
   const orRelease = async (fault: unknown): Promise<never> => {
@@ -98,7 +151,7 @@ async function decide(payment: PresentedPayment, request: PaywallRequest, route:
     throw fault
   }
   // Once more: a store that was emptied meanwhile lets anybody claim what was spent. Emptied later, it knows no claim to commit.
-  if (await isFromBeforeReset().catch(orRelease)) {
+  if (await isFromBeforeReset(quote, till).catch(orRelease)) {
     await claims.release()
     return refusal('store_reset')
   }
@@ -107,10 +160,8 @@ async function decide(payment: PresentedPayment, request: PaywallRequest, route:
     await claims.release()
     return settled
   }
-  const { payer = '', amount, transaction, network } = settled.settlement
-  const paid = { payer, amount: BigInt(amount ?? quote.amount), transaction, network, scheme }
-  emit?.({ type: 'granted', route: name, payment: paid, ms: lap() })
-  return createDelivery(paid, settled, claims, route, request)
+  const amount = BigInt(settled.settlement.amount ?? quote.amount)
+  return { kind: 'taken', settled, scheme, amount, claims, ms: lap() }
 }
 
 /** Milliseconds since it was asked last. */
@@ -130,13 +181,10 @@ const CLAIM_REFUSALS = {
 } as const satisfies Record<string, RefusalCode>
 
 /** The mechanism whose proof this is. Scheme and network are the client's word; they only choose which error it gets. */
-function chooseMechanism(
-  payment: PresentedPayment,
-  route: Route,
-): { mechanism: Mechanism; proof: Proof } | RefusalCode {
+function chooseMechanism(payment: PresentedPayment, till: Till): { mechanism: Mechanism; proof: Proof } | RefusalCode {
   const { scheme, network } = payment.accepted
-  if (network !== undefined && network !== route.network) return 'invalid_network'
-  const candidates = route.mechanisms.filter((mechanism) => scheme === undefined || mechanism.scheme === scheme)
+  if (network !== undefined && network !== till.network) return 'invalid_network'
+  const candidates = till.mechanisms.filter((mechanism) => scheme === undefined || mechanism.scheme === scheme)
   if (candidates.length === 0) return 'invalid_scheme'
   for (const mechanism of candidates) {
     const proof = mechanism.read(payment)
@@ -167,9 +215,8 @@ async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, 
   const { name, emit } = route
   if (code !== 'payment_required') emit?.({ type: 'refused', route: name, code, status })
   if (status !== 402) return answers.refusal(code, more)
-  const quote = await makeQuote(request, route, route.seal)
-  emit?.({ type: 'challenged', route: name, amount: quote.amount })
-  const accepts = route.mechanisms.map((mechanism) => mechanism.offer(quote))
+  const { accepts, amount } = await route.cashier.offer(request)
+  emit?.({ type: 'challenged', route: name, amount })
   const required = {
     x402Version: X402_VERSION,
     error: code,
