@@ -1,9 +1,9 @@
 /** The fetch that pays: sees the 402, chooses, pays once, waits, shows the proof, and says what came of it. */
 import { InvalidValueError, NoPayableOfferError, type PaymentProof, RefusedAfterPaymentError } from '../errors.ts'
 import { type BlockHash, blockHash } from '../nano/index.ts'
-import type { Ledger } from '../rpc/index.ts'
 import { decodePaymentRequired, PAYMENT_REQUIRED } from '../x402/headers.ts'
 import type { PaymentRequired } from '../x402/shapes.ts'
+import type { Confirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
 import type { PayableOffer } from './offers.ts'
 import type { Payment, Payments } from './payments.ts'
@@ -14,8 +14,7 @@ import { type RepeatableRequest, readRequest } from './request.ts'
 export interface PayingFetchOptions {
   readonly fetch: (request: Request) => Promise<Response>
   readonly payments: Payments
-  readonly ledger: Ledger
-  readonly confirmTimeoutMs: number
+  readonly confirm: Confirm
   readonly retryForMs: number
   /** Chooses the offer of a 402 that came from `url`, or throws. */
   readonly choose: (required: PaymentRequired, url: string) => PayableOffer
@@ -28,7 +27,7 @@ export interface PayingFetch {
 }
 
 export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
-  const { payments, ledger, choose, confirmTimeoutMs, retryForMs, emit } = options
+  const { payments, confirm, choose, retryForMs, emit } = options
 
   /** Asks without a proof. What is not ours to pay comes back as the response that it is. */
   async function challenge(request: RepeatableRequest): Promise<Response | { required: PaymentRequired; url: string }> {
@@ -40,17 +39,6 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     const required = decodePaymentRequired(header)
     if (required === undefined) throw new NoPayableOfferError('The 402 cannot be read as x402 version 2.')
     return { required, url }
-  }
-
-  /** Waits for the confirmation, but not for ever: the server waits too, and says 503 until then. */
-  async function confirm(payment: Payment, signal: AbortSignal): Promise<void> {
-    if (payment.entry().state === 'confirmed') return
-    const startMs = performance.now()
-    const limits = { timeoutMs: confirmTimeoutMs, signal }
-    const block = await ledger.waitConfirmed(payment.hash, limits).catch(() => undefined)
-    if (!block?.confirmed) return
-    await payments.mark(payment, 'confirmed')
-    emit({ type: 'confirmed', hash: payment.hash, ms: Math.round(performance.now() - startMs) })
   }
 
   const show = (request: RepeatableRequest, proof: PaymentProof, url: string) =>

@@ -11,6 +11,7 @@ export {
 export type { BudgetOptions } from './budget.ts'
 export type { PayerEvent } from './events.ts'
 export { fileJournal } from './file-journal.ts'
+export type { PaidOffer, PayOptions } from './handover.ts'
 export { type Journal, type JournalEntry, memoryJournal, type PaymentState } from './journal.ts'
 export { createPayer, type Payer, type PayerNode, type PayerOptions } from './payer.ts'
 export type { Balance, Received } from './wallet.ts'

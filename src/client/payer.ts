@@ -18,13 +18,17 @@ import {
   type Network,
   type RpcClient,
 } from '../rpc/index.ts'
+import type { PaymentRequired, PaymentRequirements } from '../x402/shapes.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
+import { createConfirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
 import { createPayingFetch } from './fetch.ts'
 import { fileJournal } from './file-journal.ts'
+import { createHandover, type PaidOffer, type PayOptions } from './handover.ts'
 import { type Journal, memoryJournal } from './journal.ts'
 import { chooseOffer, TAG_MODULUS } from './offers.ts'
 import { createPayments } from './payments.ts'
+import { proofOf } from './proof.ts'
 import { type Balance, createWallet, type Received } from './wallet.ts'
 import { createWorkSource, type WorkOption } from './work.ts'
 
@@ -97,6 +101,17 @@ export interface Payer {
    * @throws `RefusedAfterPaymentError` (`ERR_REFUSED_AFTER_PAYMENT`) when it is refused again.
    */
   present(proof: PaymentProof, input: RequestInfo | URL, init?: RequestInit): Promise<Response>
+  /**
+   * Pays one offer of a 402, and waits until it is confirmed (for `confirmTimeoutMs` at most), for a client that asks and
+   * presents by itself. The rules for offers and the budget are those of `fetch`. An offer is paid once, however often this is
+   * asked, also by the next process with the same journal. Another 402 for the same request is another offer: only `fetch`,
+   * which sees requests, knows that it has paid for one.
+   *
+   * @throws What `fetch` throws of a payment.
+   */
+  pay(offer: PaymentRequirements, options?: PayOptions): Promise<PaidOffer>
+  /** Payments that were made, and that nobody is known to have served: to be shown with `present`. */
+  unfinished(): Promise<readonly PaymentProof[]>
   /** What the account holds, in raw. Asks the node. */
   balance(): Promise<Balance>
   /** Pockets everything that was sent to the account. A payment that needs it does so by itself. */
@@ -142,21 +157,23 @@ export function createPayer(options: PayerOptions): Payer {
   const wallet = createWallet({ key, node, work, representative, emit })
   const payments = createPayments({ wallet, journal, budget, confirmTimeoutMs, emit, onPayee: pins.add })
   const maxTag = options.maxTagRaw ?? TAG_MODULUS - 1n
+  const confirm = createConfirm({ ledger, payments, confirmTimeoutMs, emit })
+  const choose = (required: PaymentRequired, url: string) => {
+    const { origin } = new URL(url)
+    const rules = { network, self: wallet.address, maxTag, pinned: pins.get(origin), nowMs: Date.now() }
+    const offer = chooseOffer(required, url, rules)
+    pins.add(origin, offer.payTo)
+    return offer
+  }
   const paying = createPayingFetch({
     fetch: (request) => (options.fetch ?? globalThis.fetch)(request),
     payments,
-    ledger,
-    confirmTimeoutMs,
+    confirm,
     retryForMs,
+    choose,
     emit,
-    choose(required, url) {
-      const { origin } = new URL(url)
-      const rules = { network, self: wallet.address, maxTag, pinned: pins.get(origin), nowMs: Date.now() }
-      const offer = chooseOffer(required, url, rules)
-      pins.add(origin, offer.payTo)
-      return offer
-    },
   })
+  const handover = createHandover({ payments, confirm, choose, emit })
 
   /** The account is watched from the first use on: nobody opens a socket for nothing. */
   const use = () => {
@@ -172,6 +189,14 @@ export function createPayer(options: PayerOptions): Payer {
     async present(proof, input, init) {
       use()
       return paying.present(proof, input, init)
+    },
+    async pay(offer, payOptions) {
+      use()
+      return handover.pay(offer, payOptions)
+    },
+    async unfinished() {
+      await payments.load()
+      return payments.idle().map((payment) => proofOf(payment.entry()))
     },
     async balance() {
       use()

@@ -53,6 +53,8 @@ export interface Payments {
   /** The same by its block. */
   takeBlock(hash: string): Payment | undefined
   giveBack(payment: Payment): void
+  /** The unfinished payments that no call works on, the oldest first. */
+  idle(): readonly Payment[]
   /** Pays. The caller gives the payment back. @throws what is said at `payer.fetch` */
   pay(order: Order): Promise<Payment>
   /** Brings a taken payment up to date: `good` to be presented, `void` (its end), or `expired` before it was published. */
@@ -192,6 +194,7 @@ export function createPayments(options: PaymentsOptions): Payments {
     take: (key) => taken([...open.values()].find(({ entry, inHand }) => entry.key === key && !inHand)),
     takeBlock: (hash) => taken(open.get(hash)),
     giveBack,
+    idle: () => [...open.values()].flatMap(({ payment, inHand }) => (inHand ? [] : [payment])),
     mark,
 
     async pay(order) {
