@@ -27,3 +27,4 @@ export type {
   SettlementResponse,
 } from './x402/shapes.ts'
 export type { Header, HeaderReader, PresentedPayment } from './x402/wire.ts'
+export type { WireName } from './x402/wires.ts'

@@ -5,6 +5,7 @@ import type { RequestView } from './core/price.ts'
 import type { Store } from './core/store.ts'
 import { ConfigError } from './errors.ts'
 import type { Endpoint, NanoNode, Network } from './rpc/index.ts'
+import { WIRE_NAMES, type WireName } from './x402/wires.ts'
 import * as z from './zod.ts'
 
 /** `'0.001'` or `'0.001 XNO'`, or `{ raw }` with a bigint or decimal digits. Never a number, and never another currency. */
@@ -63,6 +64,11 @@ export interface DeploymentOptions {
   readonly quorum?: number
   /** Ways to pay: `'session'`, or objects of the `Mechanism` interface. Default `['session']`. */
   readonly mechanisms?: readonly ('session' | Mechanism)[]
+  /**
+   * [NANO402_WIRE, comma-separated] The forms in which payments are asked for and presented: `'x402'` (version 2),
+   * `'x402-v1'`, `'nanosession-3'`, `'nanosession-5'`, `'nanosession-7'`. Default `['x402']`.
+   */
+  readonly wire?: readonly WireName[]
   /** Told of each change of state, and of each call to node and store with its duration. */
   readonly onEvent?: EventListener
 }
@@ -122,6 +128,7 @@ function makeSchemas() {
     leaseMs: z.optional(ms),
     quorum: z.optional(count),
     onEvent: z.optional(func),
+    wire: z.optional(z.array(z.enum(WIRE_NAMES)).check(z.minLength(1))),
     mechanisms: z.optional(
       z.array(z.union([z.literal('session'), objectWith('offer', 'read', 'verify')])).check(z.minLength(1)),
     ),
@@ -147,6 +154,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
     "'memory', 'sqlite:<path>', 'redis://...', 'https://...' (Redis over REST), or an object of the Store interface",
   secret: 'text of at least 32 bytes, or a list [current, previous]',
   quorum: 'an integer of at least 1',
+  wire: `a list of ${WIRE_NAMES.join(', ')}`,
   mechanisms: "a list of 'session' or objects of the Mechanism interface",
 }
 
@@ -189,15 +197,21 @@ export function withEnvironment(options: PaywallOptions, environment: Environmen
     store: environment.NANO402_STORE,
     secret: list(environment.NANO402_SECRET || undefined),
     publicUrl: environment.NANO402_PUBLIC_URL,
+    wire: list(environment.NANO402_WIRE || undefined),
   }
   const given = Object.entries(fromEnvironment).filter(([name, value]) => value && options[name as 'rpc'] === undefined)
   for (const [name, value] of given) {
+    if (name === 'wire' && !list(environment.NANO402_WIRE)?.every(isWireName)) {
+      throw new ConfigError(`NANO402_WIRE must be a list of ${WIRE_NAMES.join(', ')}.`)
+    }
     if (name === 'network' && value !== 'nano:mainnet' && value !== 'nano:devnet') {
       throw new ConfigError("NANO402_NETWORK must be 'nano:mainnet' or 'nano:devnet'.")
     }
   }
   return { ...options, ...(Object.fromEntries(given) as PaywallOptions) }
 }
+
+const isWireName = (name: string): boolean => (WIRE_NAMES as readonly string[]).includes(name)
 
 /** The process's environment, where there is a process. */
 export const processEnvironment = (): Environment =>

@@ -18,7 +18,7 @@ import {
 } from './options.ts'
 import { createPricing } from './pricing.ts'
 import type { Network } from './rpc/index.ts'
-import { x402 } from './x402/x402.ts'
+import { joinWires, SESSION_ONLY, type WireName } from './x402/wires.ts'
 
 /** What a route asks: the same source as its 402s. */
 export interface Description {
@@ -64,6 +64,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const environment = processEnvironment()
   const { route: given, deployment } = splitOptions(withEnvironment(options, environment))
   const emit = deployment.onEvent && harmless(deployment.onEvent)
+  const wire = joinWires(wiresFor(deployment))
   const opened = openDeployment(
     { ...deployment, ...(emit && { onEvent: emit }) },
     environment.NODE_ENV === 'production',
@@ -74,7 +75,6 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const { confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000, leaseMs = 30_000 } = deployment
   const origin = publicUrl === undefined ? '' : originOf(publicUrl)
   const mechanisms = openMechanisms(deployment.mechanisms, { ledger, confirmTimeoutMs })
-  const wire = x402
   const answers = createAnswers(wire)
   const traffic = createTraffic(answers)
 
@@ -136,6 +136,15 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       await opened.close()
     },
   }
+}
+
+/** The forms that are spoken. One that can offer sessions alone needs them to be offered. */
+function wiresFor({ wire = ['x402'], mechanisms = ['session'] }: PaywallOptions): readonly WireName[] {
+  const old = wire.find((name) => SESSION_ONLY.includes(name))
+  if (old === undefined || mechanisms.some((mechanism) => mechanism === 'session' || typeof mechanism === 'object')) {
+    return wire
+  }
+  throw new ConfigError(`The form ${old} (option wire) offers sessions alone: add 'session' to the option mechanisms.`)
 }
 
 /** Counts what is under way, so that a process can end without cutting off a payer. */

@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ['rpc', 'nano', 'x402', 'errors'],
   testing: ['core', 'rpc', 'nano', 'x402', 'errors'],
   secret: ['core', 'nano', 'errors'],
-  options: ['core', 'rpc', 'errors', 'zod'],
+  options: ['core', 'rpc', 'x402', 'errors', 'zod'],
   pricing: ['options', 'core', 'nano', 'errors'],
   observe: ['core', 'rpc'],
   deployment: [...['options', 'observe', 'secret', 'announce', 'rpc', 'stores', 'devnet'], ...['core', 'errors']],

@@ -44,12 +44,12 @@ export function createAnswers(wire: Wire): Answers {
   return {
     paymentRequired(code, required, more) {
       const { headers, body } = wire.offer(required)
-      return refused(code, 402, [...headers, ...unpaidHeaders, ...more], body)
+      return refused(code, 402, [...headers, ...unpaidHeaders, ...more], body ?? reasonOf(code))
     },
     refusal(code, more = []) {
-      const { status, message, retryAfterSeconds } = answerFor(code)
+      const { status, retryAfterSeconds } = answerFor(code)
       const retry: Header[] = retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]]
-      return refused(code, status, [...unpaidHeaders, ...retry, ...more], JSON.stringify({ error: code, message }))
+      return refused(code, status, [...unpaidHeaders, ...retry, ...more], reasonOf(code))
     },
     preflight: () => refused('preflight', 204, [], null),
     settlementHeaders: (settlement) => wire.settled(settlement),
@@ -61,6 +61,9 @@ export function createAnswers(wire: Wire): Answers {
     ],
   }
 }
+
+/** The code and its sentence. */
+const reasonOf = (code: RefusalCode) => JSON.stringify({ error: code, message: answerFor(code).message })
 
 /** Headers about the connection, the site's policy or the request's tracking. Everything else may be about the resource. */
 const SURVIVES =

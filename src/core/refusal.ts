@@ -25,8 +25,12 @@ const answer = (status: Answer['status'], message: string, retryAfterSeconds?: n
 export const REFUSALS = {
   payment_required: answer(402, 'This resource is paid. Pay one of the offers and ask again with the proof.'),
 
-  invalid_payload: answer(400, 'The payment header cannot be read as one x402 version 2 payment.'),
-  invalid_x402_version: answer(400, 'Only x402 version 2 is spoken here.'),
+  invalid_payload: answer(400, 'The payment headers cannot be read as one payment of a form that is spoken here.'),
+  invalid_x402_version: answer(400, 'This version of x402 is not spoken here.'),
+  session_id_required: answer(
+    400,
+    'Anybody can show a block: present it with the session id of the offer that it pays.',
+  ),
   invalid_scheme: answer(400, 'No offer here has this scheme.'),
   invalid_network: answer(400, 'No offer here is on this network.'),
   invalid_payment_requirements: answer(400, 'The accepted offer is not the one that was made for this session.'),

@@ -10,29 +10,26 @@ import {
   type SettlementResponse,
   X402_VERSION,
 } from './shapes.ts'
+import type { MalformedPayment } from './wire.ts'
 
 export const PAYMENT_REQUIRED = 'PAYMENT-REQUIRED'
 export const PAYMENT_SIGNATURE = 'PAYMENT-SIGNATURE'
 export const PAYMENT_RESPONSE = 'PAYMENT-RESPONSE'
-/** x402 version 1's header. Both versions in one request are ambiguous. */
+/** x402 version 1's header. Both versions in one request are ambiguous, whichever of them is spoken here. */
 export const X_PAYMENT = 'X-PAYMENT'
 
 /** The longest header that is read, in characters. Proxies break at 4 to 8 kB anyway. */
 export const MAX_HEADER_LENGTH = 12_288
 
 /** Writes an object of ours for a header: base64 of its JSON. */
-export const encodeHeader = (value: PaymentRequired | PaymentPayload | SettlementResponse): string =>
-  encodeBase64(JSON.stringify(value))
+export const encodeHeader = (value: object): string => encodeBase64(JSON.stringify(value))
 
 /** The JSON in a header's base64, or undefined when it is too long, not canonical base64, or not strict JSON. */
-function decodeHeader(header: string): unknown {
+export function decodeHeader(header: string): unknown {
   if (header.length > MAX_HEADER_LENGTH) return undefined
   const text = decodeBase64(header)
   return text === undefined ? undefined : parseStrictJson(text)
 }
-
-/** Why a payment header cannot be read; x402's codes. */
-export type MalformedPayment = 'invalid_payload' | 'invalid_x402_version'
 
 /** Reads a `PAYMENT-SIGNATURE` header. Its amounts, accounts and ids are still only what the client says. */
 export function decodePaymentPayload(header: string): PaymentPayload | MalformedPayment {

@@ -12,7 +12,7 @@ export interface HeaderReader {
 
 /** A payment as a request presents it. All of it is still only what the client says. */
 export interface PresentedPayment {
-  /** The offer as the client echoes it: all of it in x402 version 2. Decides nothing. */
+  /** The offer as the client echoes it: all of it in x402 version 2, little or nothing in older forms. Decides nothing. */
   readonly accepted: Partial<PaymentRequirements>
   /** The mechanism's proof. */
   readonly payload: Readonly<Record<string, unknown>>
@@ -20,7 +20,7 @@ export interface PresentedPayment {
 }
 
 /** Why payment headers cannot be read. */
-export type MalformedPayment = 'invalid_payload' | 'invalid_x402_version'
+export type MalformedPayment = 'invalid_payload' | 'invalid_x402_version' | 'session_id_required'
 
 /** One form. */
 export interface Wire {
@@ -30,8 +30,8 @@ export interface Wire {
   readonly responseHeaders: readonly string[]
   /** The one payment that a request presents, why it is not one, or undefined when it presents none. */
   read(headers: HeaderReader): PresentedPayment | MalformedPayment | undefined
-  /** The headers of a 402, and its body. */
-  offer(required: PaymentRequired): { readonly headers: readonly Header[]; readonly body: string }
+  /** The headers of a 402, and its body where the form has a say in it. */
+  offer(required: PaymentRequired): { readonly headers: readonly Header[]; readonly body?: string }
   /** The headers that say what became of a payment. */
   settled(settlement: SettlementResponse): readonly Header[]
 }
