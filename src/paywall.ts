@@ -1,6 +1,6 @@
 /** A paywall: routes that are charged for, on top of one deployment. */
 import { type Answers, createAnswers } from './core/answer.ts'
-import type { EventListener, PaywallEvent } from './core/events.ts'
+import { harmless, type PaywallEvent } from './core/events.ts'
 import { guard, type Outcome, ownCashier, type Route } from './core/guard.ts'
 import { type PaywallRequest, targetOf } from './core/request.ts'
 import { type Health, openDeployment } from './deployment.ts'
@@ -186,15 +186,6 @@ function createTraffic(answers: Answers) {
     },
   }
 }
-
-/** A listener's fault must not cost a payment. */
-const harmless =
-  (listener: EventListener): EventListener =>
-  (event) => {
-    try {
-      listener(event)
-    } catch {}
-  }
 
 /** `https://host:port` of a URL, or why it is none. */
 function originOf(publicUrl: string): string {

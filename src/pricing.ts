@@ -77,7 +77,8 @@ function parseRawPrice(price: unknown): bigint {
   throw new PriceError("A price is text such as '0.001' (XNO), or { raw } with a bigint or decimal digits.")
 }
 
-function parsePayTo(account: string): string {
+/** Reads an account to be paid. @throws `InvalidValueError`, `PriceError` */
+export function parsePayTo(account: string): string {
   const address = nanoAddress(account)
   if (/^0+$/.test(addressToPublicKey(address))) throw new PriceError('It is the account that burns what it gets.')
   return address

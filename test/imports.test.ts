@@ -34,6 +34,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['core', 'npm:prom-client'],
   otel: ['core', 'errors', 'npm:@opentelemetry/api'],
   reconcile: ['core', 'rpc', 'nano', 'errors'],
+  remote: ['core', 'rpc', 'x402', 'errors', 'zod'],
+  facilitator: [
+    ...['deployment', 'mechanisms', 'options', 'pricing', 'remote', 'core', 'x402', 'errors'],
+    ...['npm:hono'],
+  ],
   cli: ['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'errors'],
 }
 

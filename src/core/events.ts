@@ -40,3 +40,12 @@ export type PaywallEvent =
 
 /** Hears events. What it throws is ignored: a listener's fault must not cost a payment. */
 export type EventListener = (event: PaywallEvent) => void
+
+/** The same listener, if what it throws is nobody's trouble. */
+export const harmless =
+  (listener: EventListener): EventListener =>
+  (event) => {
+    try {
+      listener(event)
+    } catch {}
+  }

@@ -82,8 +82,37 @@ export const ownCashier = (till: Till): Cashier => ({
 
 /** A fresh offer for each way to pay. */
 export async function makeOffers(request: PaywallRequest, till: Till): Promise<Offers> {
-  const quote = await makeQuote(request, till, till.seal)
-  return { amount: quote.amount, accepts: till.mechanisms.map((mechanism) => mechanism.offer(quote)) }
+  return offersOf(await makeQuote(request, till, till.seal), till)
+}
+
+/** A quote as each way to pay offers it. */
+export const offersOf = (quote: Quote, { mechanisms }: Till): Offers => ({
+  amount: quote.amount,
+  accepts: mechanisms.map((mechanism) => mechanism.offer(quote)),
+})
+
+/** A payment whose seal is genuine. */
+export interface Opened {
+  readonly kind: 'opened'
+  readonly mechanism: Mechanism
+  readonly proof: Proof
+  readonly quote: Quote
+}
+
+/** Opens the seal of a payment: is it ours, for this very request, as it was offered, and still taken? Asks nobody. */
+export async function openPayment(
+  payment: PresentedPayment,
+  request: PaywallRequest,
+  till: Till,
+): Promise<Refusal | Opened> {
+  const chosen = chooseMechanism(payment, till)
+  if (typeof chosen === 'string') return refusal(chosen)
+  const { mechanism, proof } = chosen
+  const quote = await openQuote(proof.sessionId, request, till, till.seal)
+  if (typeof quote === 'string') return refusal(quote)
+  if (!isSameOffer(payment.accepted, mechanism.offer(quote))) return refusal('invalid_payment_requirements')
+  if (Date.now() > quote.expiresAtMs + till.claimWindowMs) return refusal('session_expired')
+  return { kind: 'opened', mechanism, proof, quote }
 }
 
 /** A payment that is what was asked, as far as reading can tell. */
@@ -103,14 +132,9 @@ export async function checkPayment(
   request: PaywallRequest,
   till: Till,
 ): Promise<Refusal | Checked> {
-  const chosen = chooseMechanism(payment, till)
-  if (typeof chosen === 'string') return refusal(chosen)
-  const { mechanism, proof } = chosen
-  const quote = await openQuote(proof.sessionId, request, till, till.seal)
-  if (typeof quote === 'string') return refusal(quote)
-  if (!isSameOffer(payment.accepted, mechanism.offer(quote))) return refusal('invalid_payment_requirements')
-  if (Date.now() > quote.expiresAtMs + till.claimWindowMs) return refusal('session_expired')
-
+  const opened = await openPayment(payment, request, till)
+  if (isRefusal(opened)) return opened
+  const { mechanism, proof, quote } = opened
   const lap = stopwatch()
   const verified = await mechanism.verify(proof, quote, request)
   if (isRefusal(verified)) return verified
@@ -181,7 +205,10 @@ const CLAIM_REFUSALS = {
 } as const satisfies Record<string, RefusalCode>
 
 /** The mechanism whose proof this is. Scheme and network are the client's word; they only choose which error it gets. */
-function chooseMechanism(payment: PresentedPayment, till: Till): { mechanism: Mechanism; proof: Proof } | RefusalCode {
+export function chooseMechanism(
+  payment: PresentedPayment,
+  till: Till,
+): { mechanism: Mechanism; proof: Proof } | RefusalCode {
   const { scheme, network } = payment.accepted
   if (network !== undefined && network !== till.network) return 'invalid_network'
   const candidates = till.mechanisms.filter((mechanism) => scheme === undefined || mechanism.scheme === scheme)
@@ -194,7 +221,7 @@ function chooseMechanism(payment: PresentedPayment, till: Till): { mechanism: Me
 }
 
 /** What the client echoes must be what was offered; not every form has it echo all. `extra` is the mechanism's own and is sealed. */
-const isSameOffer = (echoed: Partial<PaymentRequirements>, ours: PaymentRequirements): boolean =>
+export const isSameOffer = (echoed: Partial<PaymentRequirements>, ours: PaymentRequirements): boolean =>
   isSame(echoed.amount, ours.amount) &&
   isSame(echoed.asset, ours.asset) &&
   isSame(echoed.payTo, ours.payTo) &&
@@ -228,7 +255,7 @@ async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, 
 }
 
 /** Our trouble is never the payer's bill: a 5xx, and the proof stays good. */
-function codeOf(fault: unknown): RefusalCode {
+export function codeOf(fault: unknown): RefusalCode {
   if (fault === BODY_TOO_LARGE) return 'body_too_large'
   if (fault instanceof StoreError) return 'store_unavailable'
   if (fault instanceof NodeUnavailableError || fault instanceof NodeRefusedError) return 'node_unavailable'

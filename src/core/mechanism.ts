@@ -9,6 +9,8 @@ import type { ClaimId } from './store.ts'
 export interface Proof {
   /** The sealed id of the session that the proof pays. The guard opens it before anybody else is asked. */
   readonly sessionId: string
+  /** The hash of the block that pays, where the proof names it. */
+  readonly hash?: string
 }
 
 /** One way to offer, verify and settle a payment. */

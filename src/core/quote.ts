@@ -42,24 +42,43 @@ export interface Pricing {
 const NONE: readonly Field[] = []
 const PRICE_TIMEOUT_MS = 5_000
 
-/** Prices a request and seals the offer to it. Stores nothing. Throws `PriceError`, or `BODY_TOO_LARGE`. */
-export async function makeQuote(request: PaywallRequest, pricing: Pricing, seal: Seal): Promise<Quote> {
+/** What a request costs, whom to pay, and what that depended on. */
+export interface Priced {
+  /** Rounded up to a multiple of `TAG_MODULUS`. */
+  readonly resourceAmount: bigint
+  readonly payTo: string
+  readonly inputs: readonly string[]
+  /** What the inputs are in this request. */
+  readonly values: readonly Field[]
+}
+
+/** Prices a request. Throws `PriceError`, or `BODY_TOO_LARGE`. */
+export async function priceRequest(request: PaywallRequest, pricing: Pricing): Promise<Priced> {
   const { view, inputs } = recordView(request, pricing.priceBodyLimit)
   // One after the other: a promise that nobody waits for any more must not reject.
   const price = pricing.price(view)
   const resourceAmount = roundUp(typeof price === 'bigint' ? price : await inTime(price))
   const payTo = pricing.payTo(view)
-  const tag = newTag()
+  return {
+    resourceAmount,
+    payTo: typeof payTo === 'string' ? payTo : await inTime(payTo),
+    inputs,
+    values: inputs.length === 0 ? NONE : await readInputs(request, inputs, pricing.priceBodyLimit),
+  }
+}
+
+/** Prices a request and seals the offer to it. Stores nothing. Throws `PriceError`, or `BODY_TOO_LARGE`. */
+export async function makeQuote(request: PaywallRequest, pricing: Pricing, seal: Seal): Promise<Quote> {
+  const { resourceAmount, payTo, inputs, values } = await priceRequest(request, pricing)
   const issuedAtMs = Date.now()
   const terms: SealedTerms = {
     id: randomHex(16),
     issuedAtMs,
     expiresAtMs: issuedAtMs + pricing.maxTimeoutMs,
-    amount: resourceAmount + tag,
-    payTo: typeof payTo === 'string' ? payTo : await inTime(payTo),
+    amount: resourceAmount + newTag(),
+    payTo,
     inputs,
   }
-  const values = inputs.length === 0 ? NONE : await readInputs(request, inputs, pricing.priceBodyLimit)
   return quoteOf(terms, seal.close(terms, binding(request, pricing, values)), pricing)
 }
 
@@ -85,7 +104,7 @@ export async function openQuote(
 }
 
 /** The names come from the client until the seal is opened: names that no price could have read are its mistake, not ours. */
-async function readUnprovenInputs(request: PaywallRequest, inputs: readonly string[], pricing: Pricing) {
+export async function readUnprovenInputs(request: PaywallRequest, inputs: readonly string[], pricing: Pricing) {
   try {
     return await readInputs(request, inputs, pricing.priceBodyLimit)
   } catch (error) {

@@ -49,7 +49,28 @@ export interface SettlementResponse {
   readonly payer?: string
   readonly amount?: string
   readonly errorReason?: string
+  readonly errorMessage?: string
   readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** Whether a payment would be taken. Nothing was changed by asking. */
+export interface VerifyResponse {
+  readonly isValid: boolean
+  readonly invalidReason?: string
+  readonly invalidMessage?: string
+  readonly payer?: string
+}
+
+/** What a facilitator can verify and settle. `signers` are its own accounts by network; ours has none. */
+export interface SupportedResponse {
+  readonly kinds: readonly {
+    readonly x402Version: number
+    readonly scheme: string
+    readonly network: string
+    readonly extra?: Readonly<Record<string, unknown>>
+  }[]
+  readonly extensions: readonly string[]
+  readonly signers: Readonly<Record<string, readonly string[]>>
 }
 
 /** Made when the first object is read: an import should cost little. */
@@ -97,11 +118,13 @@ function makeReaders() {
     payer: z.optional(z.string()),
     amount: z.optional(z.string()),
     errorReason: z.optional(z.string()),
+    errorMessage: z.optional(z.string()),
     extensions: z.optional(anyObject),
   })
 
   return {
     paymentPayload: reader<PaymentPayload>(paymentPayload),
+    paymentRequirements: reader<PaymentRequirements>(paymentRequirements),
     paymentRequired: reader<PaymentRequired>(paymentRequired),
     settlementResponse: reader<SettlementResponse>(settlementResponse),
   }
@@ -122,5 +145,6 @@ const readers = () => {
 }
 
 export const readPaymentPayload = (value: unknown) => readers().paymentPayload(value)
+export const readPaymentRequirements = (value: unknown) => readers().paymentRequirements(value)
 export const readPaymentRequired = (value: unknown) => readers().paymentRequired(value)
 export const readSettlementResponse = (value: unknown) => readers().settlementResponse(value)

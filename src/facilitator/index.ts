@@ -1,0 +1,12 @@
+/** An x402 facilitator for Nano: `nano402/facilitator`. */
+
+export type { BoundRequest, ClaimAnswer, ClaimOrder, HoldOrder, Inputs, Order } from '../remote/wire.ts'
+export type { PaymentRequirements, SettlementResponse, SupportedResponse, VerifyResponse } from '../x402/shapes.ts'
+export {
+  type ClaimDesk,
+  createFacilitator,
+  type Facilitator,
+  type FacilitatorOptions,
+  type FacilitatorRequest,
+  type FacilitatorService,
+} from './facilitator.ts'

@@ -1,0 +1,164 @@
+/** What a paywall and its facilitator say to each other, as shapes: docs/protocol.md has it in words. */
+import { REFUSALS, type RefusalCode } from '../core/refusal.ts'
+import {
+  type PaymentRequirements,
+  readPaymentRequirements,
+  readSettlementResponse,
+  type SettlementResponse,
+} from '../x402/shapes.ts'
+import * as z from '../zod.ts'
+
+/**
+ * What the price read of a request, by name (`body`, `header:<name>`): the SHA-256 of each value in hex, or null for what
+ * was not there. A facilitator needs to know whether it is the same; it does not need to see it.
+ */
+export type Inputs = Readonly<Record<string, string | null>>
+
+/** The request that an offer is for. */
+export interface BoundRequest {
+  readonly method: string
+  /** Path and query, as they were sent. */
+  readonly url: string
+  readonly inputs?: Inputs
+  /** Separates APIs that share a facilitator and a token. */
+  readonly realm?: string
+}
+
+/** An offer to be made. */
+export interface Order extends BoundRequest {
+  /** XNO as text, or raw. */
+  readonly price: string | { readonly raw: string | bigint }
+  readonly payTo: string
+  /** Default 300. */
+  readonly maxTimeoutSeconds?: number
+  /** What the request presents, if anything: its offer is made again if it is genuine and for this very request. */
+  readonly paymentPayload?: unknown
+}
+
+/** A payment to be claimed for one handler run. */
+export interface ClaimOrder extends BoundRequest {
+  /** Drawn at random for this run: 32 hex digits. Asked again with the same one, nothing is claimed twice. */
+  readonly owner: string
+  readonly payment: {
+    readonly accepted: Partial<PaymentRequirements>
+    readonly payload: Readonly<Record<string, unknown>>
+    readonly extensions?: Readonly<Record<string, unknown>>
+  }
+  readonly attempts: number
+  readonly leaseMs: number
+  /** The price of today in raw: only on request. */
+  readonly price?: string
+}
+
+/** The claims of one owner. */
+export interface HoldOrder {
+  readonly owner: string
+  readonly ids: readonly string[]
+  readonly keepUntilMs: number
+  readonly leaseMs: number
+}
+
+export type ClaimAnswer =
+  | { readonly refused: RefusalCode }
+  /** Ask again with this: inputs by name, or the price of today. */
+  | { readonly needs: { readonly inputs?: readonly string[]; readonly price?: boolean } }
+  | {
+      readonly granted: Pick<HoldOrder, 'ids' | 'keepUntilMs'> & {
+        readonly scheme: string
+        readonly settlement: SettlementResponse & { readonly success: true }
+      }
+    }
+
+function makeReaders() {
+  const shortText = z.string().check(z.maxLength(256))
+  const hex = (digits: number) => z.string().check(z.regex(new RegExp(`^[0-9a-f]{${digits}}$`)))
+  const raw = z.string().check(z.regex(/^[1-9][0-9]{0,38}$/))
+  const inputName = z.string().check(z.regex(/^(body|header:[!#$%&'*+.^_`|~0-9a-z-]{1,256})$/))
+  const instant = z.int().check(z.gte(0))
+  const leaseMs = z.int().check(z.gte(1), z.lte(3_600_000))
+  const anyObject = z.record(z.string(), z.unknown())
+  const ids = z.array(shortText).check(z.minLength(1), z.maxLength(8))
+
+  const bound = {
+    method: z.string().check(z.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$/)),
+    url: z.string().check(z.regex(/^\//), z.maxLength(16_384)),
+    inputs: z.optional(z.record(inputName, z.union([hex(64), z.null()]))),
+    realm: z.optional(shortText),
+  }
+  const order = z.object({
+    ...bound,
+    price: z.union([shortText, z.object({ raw: z.union([raw, z.bigint()]) })]),
+    payTo: shortText,
+    maxTimeoutSeconds: z.optional(z.int().check(z.gte(1), z.lte(86_400))),
+    paymentPayload: z.optional(z.unknown()),
+  })
+  const claimOrder = z.object({
+    ...bound,
+    owner: hex(32),
+    payment: z.object({
+      accepted: z.object({
+        scheme: z.optional(z.string()),
+        network: z.optional(z.string()),
+        amount: z.optional(z.string()),
+        asset: z.optional(z.string()),
+        payTo: z.optional(z.string()),
+        maxTimeoutSeconds: z.optional(z.number()),
+        extra: z.optional(anyObject),
+      }),
+      payload: anyObject,
+      extensions: z.optional(anyObject),
+    }),
+    attempts: z.int().check(z.gte(1), z.lte(1_000_000)),
+    leaseMs,
+    price: z.optional(raw),
+  })
+  const claimAnswer = z.union([
+    z.object({ refused: z.custom<RefusalCode>((code) => typeof code === 'string' && Object.hasOwn(REFUSALS, code)) }),
+    z.object({ needs: z.object({ inputs: z.optional(z.array(inputName)), price: z.optional(z.boolean()) }) }),
+    z.object({
+      granted: z.object({
+        ids,
+        keepUntilMs: instant,
+        scheme: shortText,
+        settlement: z.custom<SettlementResponse>((value) => readSettlementResponse(value)?.success === true),
+      }),
+    }),
+  ])
+  return {
+    boundRequest: reader<BoundRequest>(z.object(bound)),
+    order: reader<Order>(order),
+    claimOrder: reader<ClaimOrder>(claimOrder),
+    holdOrder: reader<HoldOrder>(z.object({ owner: hex(32), ids, keepUntilMs: instant, leaseMs })),
+    claimAnswer: reader<ClaimAnswer>(claimAnswer),
+    accepts: reader<{ accepts: readonly PaymentRequirements[] }>(
+      z.object({
+        accepts: z
+          .array(z.custom<PaymentRequirements>((value) => readPaymentRequirements(value) !== undefined))
+          .check(z.minLength(1), z.maxLength(16)),
+      }),
+    ),
+    done: reader<{ done: boolean }>(z.object({ done: z.boolean() })),
+  }
+}
+
+const reader =
+  <T>(schema: z.ZodMiniType) =>
+  (value: unknown): T | undefined => {
+    const parsed = schema.safeParse(value)
+    return parsed.success ? (parsed.data as T) : undefined
+  }
+
+let made: ReturnType<typeof makeReaders> | undefined
+const readers = () => {
+  made ??= makeReaders()
+  return made
+}
+
+/** Each gives the value if it has the shape, otherwise undefined. */
+export const readBoundRequest = (value: unknown) => readers().boundRequest(value)
+export const readOrder = (value: unknown) => readers().order(value)
+export const readClaimOrder = (value: unknown) => readers().claimOrder(value)
+export const readHoldOrder = (value: unknown) => readers().holdOrder(value)
+export const readClaimAnswer = (value: unknown) => readers().claimAnswer(value)
+export const readAccepts = (value: unknown) => readers().accepts(value)
+export const readDone = (value: unknown) => readers().done(value)
