@@ -1,6 +1,7 @@
 /** Express 4 and 5, and anything else with `(req, res, next)` over Node's own request and response. */
 import {
   holdResponse,
+  instanceFor,
   nodeRequest,
   type Payment,
   type Paywall,
@@ -9,6 +10,7 @@ import {
   type RouteOptions,
   routeFor,
   sendAnswer,
+  sendResponse,
   type WrittenResponse,
 } from '../src/index.ts'
 
@@ -38,5 +40,14 @@ export function paywall(options: PaywallOptions | Paywall = {}, routeOptions: Ro
     req.payment = outcome.payment
     holdResponse(res, outcome)
     next()
+  }
+}
+
+/** What the deployment says about itself, at `/.well-known/x402` and beside it. Place it before the paywall. */
+export function routes(options: PaywallOptions | Paywall = {}) {
+  const answer = instanceFor(options).routes()
+  return async (req: ReadRequest, res: WrittenResponse, next: (error?: unknown) => void): Promise<void> => {
+    const found = await answer({ method: req.method ?? 'GET', url: req.originalUrl ?? req.url ?? '/' })
+    return found ? sendResponse(res, found) : next()
   }
 }

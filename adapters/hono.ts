@@ -1,6 +1,13 @@
 /** Hono, on Node, at the edge, or as a plain `fetch` handler. */
 import type { MiddlewareHandler } from 'hono'
-import { type Payment, type Paywall, type PaywallOptions, type RouteOptions, routeFor } from '../src/index.ts'
+import {
+  instanceFor,
+  type Payment,
+  type Paywall,
+  type PaywallOptions,
+  type RouteOptions,
+  routeFor,
+} from '../src/index.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -35,4 +42,10 @@ export function paywall(options: PaywallOptions | Paywall = {}, routeOptions: Ro
     c.res = undefined
     c.res = answer
   }
+}
+
+/** What the deployment says about itself, at `/.well-known/x402` and beside it. Place it before the paywall. */
+export function routes(options: PaywallOptions | Paywall = {}): MiddlewareHandler {
+  const answer = instanceFor(options).routes()
+  return async (c, next) => (await answer(c.req.raw)) ?? next()
 }

@@ -1,12 +1,14 @@
 /** Next.js route handlers (App Router), in the `nodejs` and the `edge` runtime. */
 import {
   checkOptions,
+  instanceFor,
   isPaywall,
   type Payment,
   type Paywall,
   type PaywallOptions,
   type PaywallRoute,
   routeFor,
+  type SelfRoutes,
 } from '../src/index.ts'
 
 /** What Next passes beside the request, and who paid. */
@@ -35,5 +37,14 @@ export function paywall<C extends object>(
     const outcome = await route.guard(request)
     if (outcome.kind === 'refused') return outcome.toResponse()
     return outcome.deliver(() => handler(request, { ...context, payment: outcome.payment }))
+  }
+}
+
+/** What the deployment says about itself: `export const GET = routes()` in `app/.well-known/x402/route.ts` and beside it. */
+export function routes(options: PaywallOptions | Paywall = {}) {
+  let answer: SelfRoutes | undefined
+  return async (request: Request): Promise<Response> => {
+    answer ??= instanceFor(options).routes()
+    return (await answer(request)) ?? new Response('Not found', { status: 404 })
   }
 }

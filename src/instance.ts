@@ -30,16 +30,27 @@ export const isPaywall = (value: PaywallOptions | Paywall): value is Paywall =>
   'guard' in value && typeof value.guard === 'function'
 
 /**
+ * The given instance, or the one that these options stand for.
+ *
+ * @throws `ConfigError` (`ERR_CONFIG`)
+ */
+export function instanceFor(options: PaywallOptions | Paywall = {}): Paywall {
+  if (isPaywall(options)) return options
+  checkOptions(options)
+  const { deployment } = splitOptions(options)
+  const key = keyOf(deployment)
+  const instance = instances.get(key) ?? createPaywall(deployment)
+  instances.set(key, instance)
+  return instance
+}
+
+/**
  * The route that an adapter's call names: of a given instance, or of the one that its deployment options stand for.
  *
  * @throws `ConfigError` (`ERR_CONFIG`)
  */
 export function routeFor(options: PaywallOptions | Paywall = {}, routeOptions: RouteOptions = {}): PaywallRoute {
-  if (isPaywall(options)) return options.route(routeOptions)
-  checkOptions(options)
-  const { route, deployment } = splitOptions(options)
-  const key = keyOf(deployment)
-  const instance = instances.get(key) ?? createPaywall(deployment)
-  instances.set(key, instance)
-  return instance.route({ ...route, ...routeOptions })
+  const instance = instanceFor(options)
+  const own = isPaywall(options) ? {} : splitOptions(options).route
+  return instance.route({ ...own, ...routeOptions })
 }

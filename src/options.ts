@@ -4,6 +4,8 @@ import type { Mechanism } from './core/mechanism.ts'
 import type { RequestView } from './core/price.ts'
 import type { Store } from './core/store.ts'
 import { ConfigError } from './errors.ts'
+import type { DiscoveryOptions } from './extensions/bazaar.ts'
+import type { PaymentIdentifierOptions } from './extensions/payment-identifier.ts'
 import type { Endpoint, NanoNode, Network } from './rpc/index.ts'
 import { WIRE_NAMES, type WireName } from './x402/wires.ts'
 import * as z from './zod.ts'
@@ -31,6 +33,13 @@ export interface RouteOptions {
   readonly handlerTimeoutMs?: number
   /** Longest body that a price function may read, in bytes. Default 0: it may not. */
   readonly priceBodyLimit?: number
+  /**
+   * x402's `payment-identifier`: a request made again under its id gets the answer that it got. Default false. The options
+   * say whether an id is required, and how much of an answer is stored for how long.
+   */
+  readonly paymentIdentifier?: boolean | PaymentIdentifierOptions
+  /** How the route is asked and what it answers, for x402's `bazaar` and, with a `path`, for `/.well-known/x402`. */
+  readonly discovery?: DiscoveryOptions
 }
 
 /** What one deployment shares: calls with equal deployment options share one instance. */
@@ -50,6 +59,11 @@ export interface DeploymentOptions {
   readonly allowVolatileStore?: boolean
   /** [NANO402_SECRET, comma-separated] At least 32 bytes each. The first seals, all verify. Required in production. */
   readonly secret?: string | readonly string[]
+  /**
+   * [NANO402_RECEIPT_KEY, comma-separated] 64 hex digits each: x402's `offer-receipt`. Offers and receipts are signed with
+   * the first; the public keys of all are at `/.well-known/jwks.json`. Needs `publicUrl`. Default: none is signed.
+   */
+  readonly receipts?: string | readonly string[]
   /** [NANO402_PUBLIC_URL] The origin that clients know us by. */
   readonly publicUrl?: string
   /** Separates deployments that share a secret. */
@@ -90,6 +104,8 @@ function makeSchemas() {
         methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
     )
   const ms = z.int().check(z.gte(1), z.lte(10 * 365 * 86_400_000))
+  const bytes = z.int().check(z.gte(1), z.lte(10_000_000))
+  const anyObject = z.record(z.string(), z.unknown())
   const count = z.int().check(z.gte(1), z.lte(1_000_000))
   const rpcOption = z.union([
     z.string(),
@@ -111,6 +127,35 @@ function makeSchemas() {
     attempts: z.optional(count),
     handlerTimeoutMs: z.optional(ms),
     priceBodyLimit: z.optional(z.int().check(z.gte(0), z.lte(100_000_000))),
+    paymentIdentifier: z.optional(
+      z.union([
+        z.boolean(),
+        z.strictObject({
+          required: z.optional(z.boolean()),
+          maxBytes: z.optional(bytes),
+          maxBodyBytes: z.optional(bytes),
+          keepMs: z.optional(ms),
+        }),
+      ]),
+    ),
+    discovery: z.optional(
+      z.strictObject({
+        path: z.optional(z.string().check(z.regex(/^\/[^?#\s]*$/))),
+        method: z.optional(z.string().check(z.regex(/^[A-Z]+$/))),
+        queryParams: z.optional(anyObject),
+        pathParams: z.optional(anyObject),
+        bodyType: z.optional(z.enum(['json', 'form-data', 'text'])),
+        body: z.optional(anyObject),
+        inputSchema: z.optional(anyObject),
+        output: z.optional(
+          z.strictObject({
+            type: z.optional(z.string()),
+            example: z.optional(z.unknown()),
+            schema: z.optional(anyObject),
+          }),
+        ),
+      }),
+    ),
   }
   const deployment = {
     rpc: z.optional(z.union([rpcOption, z.array(rpcOption).check(z.minLength(1))])),
@@ -121,6 +166,7 @@ function makeSchemas() {
     ),
     allowVolatileStore: z.optional(z.boolean()),
     secret: z.optional(z.union([z.string(), z.array(z.string()).check(z.minLength(1))])),
+    receipts: z.optional(z.union([z.string(), z.array(z.string()).check(z.minLength(1))])),
     publicUrl: z.optional(z.string()),
     realm: z.optional(z.string()),
     claimWindowMs: z.optional(ms),
@@ -155,6 +201,10 @@ const EXPECTED: Readonly<Record<string, string>> = {
   secret: 'text of at least 32 bytes, or a list [current, previous]',
   quorum: 'an integer of at least 1',
   wire: `a list of ${WIRE_NAMES.join(', ')}`,
+  paymentIdentifier: 'true, or { required, maxBytes, maxBodyBytes, keepMs }',
+  discovery:
+    "{ path, method, queryParams, pathParams, bodyType, body, inputSchema, output }, with a path such as '/items/:id'",
+  receipts: 'a key of 64 hex digits, or a list [current, previous]',
   mechanisms: "a list of 'session' or objects of the Mechanism interface",
 }
 
@@ -196,6 +246,7 @@ export function withEnvironment(options: PaywallOptions, environment: Environmen
     network: environment.NANO402_NETWORK,
     store: environment.NANO402_STORE,
     secret: list(environment.NANO402_SECRET || undefined),
+    receipts: list(environment.NANO402_RECEIPT_KEY || undefined),
     publicUrl: environment.NANO402_PUBLIC_URL,
     wire: list(environment.NANO402_WIRE || undefined),
   }

@@ -1,10 +1,18 @@
 /** A paywall: routes that are charged for, on top of one deployment. */
 import { type Answers, createAnswers } from './core/answer.ts'
 import { harmless, type PaywallEvent } from './core/events.ts'
+import type { Extension } from './core/extension.ts'
 import { guard, type Outcome, ownCashier, type Route } from './core/guard.ts'
 import { type PaywallRequest, targetOf } from './core/request.ts'
 import { type Health, openDeployment } from './deployment.ts'
+import { enrichOpenApi, type OpenApiDocument } from './discovery/openapi.ts'
+import { type DiscoveredResource, describeResource, type Listing } from './discovery/resources.ts'
+import { type SelfRoutes, selfRoutes } from './discovery/routes.ts'
 import { ConfigError } from './errors.ts'
+import { bazaar, methodOf } from './extensions/bazaar.ts'
+import { createSigner } from './extensions/jws.ts'
+import { offerReceipt } from './extensions/offer-receipt.ts'
+import { paymentIdentifier } from './extensions/payment-identifier.ts'
 import { openMechanisms } from './mechanisms/open.ts'
 import { nanoAddress } from './nano/index.ts'
 import {
@@ -16,16 +24,25 @@ import {
   splitOptions,
   withEnvironment,
 } from './options.ts'
-import { createPricing } from './pricing.ts'
+import { createPricing, fixedTerms } from './pricing.ts'
 import type { Network } from './rpc/index.ts'
-import { joinWires, SESSION_ONLY, type WireName } from './x402/wires.ts'
+import { joinWires, SESSION_ONLY, versionsOf, type WireName } from './x402/wires.ts'
 
 /** What a route asks: the same source as its 402s. */
 export interface Description {
+  readonly name: string
   readonly network: Network
   readonly schemes: readonly string[]
   readonly asset: 'XNO'
+  /** In raw, without a tag. Undefined: it depends on the request. */
+  readonly amount: string | undefined
+  /** Undefined: it depends on the request. */
+  readonly payTo: string | undefined
   readonly maxTimeoutSeconds: number
+  readonly description?: string
+  readonly mimeType?: string
+  /** x402's names of what goes with its payments. */
+  readonly extensions: readonly string[]
 }
 
 /** A guarded route: one price, one account, one set of limits. */
@@ -45,6 +62,15 @@ export interface CloseOptions {
 export interface Paywall extends PaywallRoute {
   /** A route with options of its own; what they leave out is the instance's. @throws `ConfigError` (`ERR_CONFIG`) */
   route(options?: RouteOptions): PaywallRoute
+  /** What the routes with a `discovery.path` charge, as x402 lists it. A price that needs a request is left out. */
+  resources(): Promise<readonly DiscoveredResource[]>
+  /** A copy of an OpenAPI document in which the operations of those routes say what they cost. */
+  openapi<D extends OpenApiDocument>(document: D): Promise<D>
+  /**
+   * What the deployment says about itself: `/.well-known/x402`, `/discovery/resources`, `/.well-known/jwks.json` and
+   * `/.nano402/status`. Undefined for every other request. Never gated: ask it before the paywall, as the adapters' `routes` do.
+   */
+  routes(): SelfRoutes
   /** How node, feed, store and secret are. Asks them. */
   health(): Promise<Health>
   /**
@@ -64,7 +90,8 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const environment = processEnvironment()
   const { route: given, deployment } = splitOptions(withEnvironment(options, environment))
   const emit = deployment.onEvent && harmless(deployment.onEvent)
-  const wire = joinWires(wiresFor(deployment))
+  const wireNames = wiresFor(deployment)
+  const wire = joinWires(wireNames)
   const opened = openDeployment(
     { ...deployment, ...(emit && { onEvent: emit }) },
     environment.NODE_ENV === 'production',
@@ -75,7 +102,14 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const { confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000, leaseMs = 30_000 } = deployment
   const origin = publicUrl === undefined ? '' : originOf(publicUrl)
   const mechanisms = openMechanisms(deployment.mechanisms, { ledger, confirmTimeoutMs })
-  const answers = createAnswers(wire)
+  const answers = createAnswers(wire, {
+    x402Versions: versionsOf(wireNames),
+    schemes: [...new Set(mechanisms.map(({ scheme }) => scheme))],
+    networks: [network],
+    assets: ['XNO'],
+  })
+  const signer = signerFor(deployment)
+  const listings = new Map<string, Listing>()
   const traffic = createTraffic(answers)
 
   function createRoute(own: RouteOptions): PaywallRoute {
@@ -85,8 +119,16 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     if (typeof route.payTo === 'string') feed?.watch(nanoAddress(route.payTo))
     const maxTimeoutMs = maxTimeoutSeconds * 1000
     const pricing = { ...createPricing(route), network, realm, priceBodyLimit, maxTimeoutMs }
+    const extensions: readonly Extension[] = [
+      ...(signer ? [offerReceipt(signer)] : []),
+      ...(route.paymentIdentifier
+        ? [paymentIdentifier(route.paymentIdentifier === true ? {} : route.paymentIdentifier, handlerTimeoutMs)]
+        : []),
+      ...(route.discovery ? [bazaar(route.discovery)] : []),
+    ]
     const rules: Omit<Route, 'cashier'> = {
       name,
+      extensions,
       network,
       wire,
       answers,
@@ -102,20 +144,42 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
         emit?.(event)
       },
     }
-    const till = { ...pricing, name, mechanisms, seal, claimWindowMs, attempts, leaseMs, emit: rules.emit }
+    const limits = { claimWindowMs, attempts, leaseMs }
+    const till = { ...pricing, ...limits, name, mechanisms, seal, extensions, emit: rules.emit }
     let complete: Route | undefined
+    const completed = async () => {
+      complete ??= { ...rules, cashier: ownCashier({ ...till, store: await opened.store() }) }
+      return complete
+    }
+    const { discovery } = route
+    if (discovery?.path !== undefined) {
+      const { path } = discovery
+      const options = { ...discovery, path }
+      listings.set(`${methodOf(discovery)} ${path}`, { options, route: completed, listedAtMs: Date.now() })
+    }
     return {
       guard: (request) =>
         traffic.enter(async () => {
-          try {
-            complete ??= { ...rules, cashier: ownCashier({ ...till, store: await opened.store() }) }
-          } catch {
-            return answers.refusal('store_unavailable')
-          }
-          return guard(request, complete)
+          const ready = complete ?? (await completed().catch(() => undefined))
+          return ready ? guard(request, ready) : answers.refusal('store_unavailable')
         }),
-      describe: () => ({ network, schemes: mechanisms.map(({ scheme }) => scheme), asset: 'XNO', maxTimeoutSeconds }),
+      describe: () => ({
+        name,
+        network,
+        schemes: mechanisms.map(({ scheme }) => scheme),
+        asset: 'XNO',
+        ...fixedTerms(route),
+        maxTimeoutSeconds,
+        ...(description !== undefined && { description }),
+        ...(mimeType !== undefined && { mimeType }),
+        extensions: extensions.map((extension) => extension.name),
+      }),
     }
+  }
+
+  async function resources(): Promise<readonly DiscoveredResource[]> {
+    const items = await Promise.all([...listings.values()].map(describeResource))
+    return items.filter((item) => item !== undefined)
   }
 
   let own: PaywallRoute | undefined
@@ -130,6 +194,19 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       checkRouteOptions(routeOptions)
       return Object.keys(routeOptions).length === 0 ? ownRoute() : createRoute(routeOptions)
     },
+    resources,
+    openapi: async (document) =>
+      enrichOpenApi(
+        document,
+        await Promise.all(
+          [...listings.values()].map(async (listing) => ({
+            method: methodOf(listing.options),
+            path: listing.options.path,
+            resource: await describeResource(listing),
+          })),
+        ),
+      ),
+    routes: () => selfRoutes({ resources, health: opened.health, publicKeys: async () => signer?.publicKeys() ?? [] }),
     health: opened.health,
     async close({ timeoutMs = 30_000 } = {}) {
       await traffic.drain(timeoutMs)
@@ -185,6 +262,17 @@ function createTraffic(answers: Answers) {
       await new Promise((resolve) => setTimeout(resolve)) // what the last answer left to note is noted
     },
   }
+}
+
+/** Signs offers and receipts, if there is a key. */
+function signerFor({ receipts, publicUrl }: PaywallOptions) {
+  if (receipts === undefined) return undefined
+  if (publicUrl === undefined) {
+    throw new ConfigError(
+      'Receipts say which resource was paid for, and need its origin: set NANO402_PUBLIC_URL (option publicUrl).',
+    )
+  }
+  return createSigner(typeof receipts === 'string' ? [receipts] : receipts)
 }
 
 /** `https://host:port` of a URL, or why it is none. */

@@ -1,6 +1,6 @@
 /** Prices and accounts, from the text that people write to the values that the guard works with. */
 import type { Pricing } from './core/quote.ts'
-import { TAG_MODULUS } from './core/quote.ts'
+import { roundPrice, TAG_MODULUS } from './core/quote.ts'
 import { ConfigError, PaywallError, PriceError } from './errors.ts'
 import { addressToPublicKey, MAX_RAW, nanoAddress, parseRaw, parseXno, raw } from './nano/index.ts'
 import type { Price, RouteOptions } from './options.ts'
@@ -11,6 +11,12 @@ type Priced = Pick<Pricing, 'price' | 'payTo'>
 export function createPricing({ price, payTo }: RouteOptions): Priced {
   return { price: createPrice(price), payTo: createPayTo(payTo) }
 }
+
+/** What of a route's terms does not depend on the request, as its 402s say it. */
+export const fixedTerms = ({ price, payTo }: RouteOptions) => ({
+  amount: price === undefined || typeof price === 'function' ? undefined : roundPrice(parsePrice(price)).toString(),
+  payTo: typeof payTo === 'string' ? payTo : undefined,
+})
 
 function createPrice(price: RouteOptions['price']): Priced['price'] {
   if (price === undefined) {

@@ -6,21 +6,31 @@ import { answerFor, type RefusalCode } from './refusal.ts'
 /** An answer of ours instead of the resource. */
 export interface Refused {
   readonly kind: 'refused'
-  /** `preflight` is not a refusal of a payment: a browser's question was answered. */
-  readonly code: RefusalCode | 'preflight'
+  /** Two are no refusals: `preflight` answers a browser's question, `replay` is an answer that was paid for before. */
+  readonly code: RefusalCode | 'preflight' | 'replay'
   readonly status: number
   /** The headers to send, given those that earlier code has set: list headers are merged, most others must go. */
   headers(existing: Iterable<Header>): readonly Header[]
   readonly body: string | null
+  /** The body of a `replay`, in place of `body`. */
+  readonly bytes?: Uint8Array<ArrayBuffer>
   /** The same as a standard `Response`. */
   toResponse(existing?: Iterable<Header>): Response
+}
+
+/** What a payment here may be: it goes with a refusal that says that one is something else. */
+export interface Accepted {
+  readonly x402Versions: readonly number[]
+  readonly schemes: readonly string[]
+  readonly networks: readonly string[]
+  readonly assets: readonly string[]
 }
 
 /** What we answer, in the form that is spoken. */
 export interface Answers {
   /** A 402 with its offers, in the headers and in the body. */
   paymentRequired(code: RefusalCode, required: PaymentRequired, more: readonly Header[]): Refused
-  /** Every other refusal: the code and the sentence as JSON. */
+  /** Every other refusal: the code and the sentence as JSON, and with a 400 what is accepted. */
   refusal(code: RefusalCode, more?: readonly Header[]): Refused
   /** A browser's question before the request. It is not answered with content, and says nothing about payment. */
   preflight(): Refused
@@ -32,7 +42,7 @@ export interface Answers {
 
 const EXPOSE = 'Access-Control-Expose-Headers'
 
-export function createAnswers(wire: Wire): Answers {
+export function createAnswers(wire: Wire, accepted: Accepted): Answers {
   const presented = wire.requestHeaders.join(', ')
   const answered = wire.responseHeaders.join(', ')
   const unpaidHeaders: readonly Header[] = [
@@ -49,7 +59,8 @@ export function createAnswers(wire: Wire): Answers {
     refusal(code, more = []) {
       const { status, retryAfterSeconds } = answerFor(code)
       const retry: Header[] = retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]]
-      return refused(code, status, [...unpaidHeaders, ...retry, ...more], reasonOf(code))
+      const body = reasonOf(code, status === 400 ? { accepted } : undefined)
+      return refused(code, status, [...unpaidHeaders, ...retry, ...more], body)
     },
     preflight: () => refused('preflight', 204, [], null),
     settlementHeaders: (settlement) => wire.settled(settlement),
@@ -63,14 +74,21 @@ export function createAnswers(wire: Wire): Answers {
 }
 
 /** The code and its sentence. */
-const reasonOf = (code: RefusalCode) => JSON.stringify({ error: code, message: answerFor(code).message })
+const reasonOf = (code: RefusalCode, more?: object) =>
+  JSON.stringify({ error: code, message: answerFor(code).message, ...more })
 
 /** Headers about the connection, the site's policy or the request's tracking. Everything else may be about the resource. */
 const SURVIVES =
   /^(access-control-.*|vary|date|connection|keep-alive|strict-transport-security|content-security-policy|cross-origin-.*|permissions-policy|referrer-policy|x-content-type-options|x-frame-options|x-request-id|ratelimit.*|x-ratelimit-.*)$/i
 const MERGED = new Set(['vary', EXPOSE.toLowerCase()])
 
-function refused(code: Refused['code'], status: number, own: readonly Header[], body: string | null): Refused {
+/** An answer of ours with these headers. */
+export function refused(
+  code: Refused['code'],
+  status: number,
+  own: readonly Header[],
+  body: string | Uint8Array<ArrayBuffer> | null,
+): Refused {
   const headers = (existing: Iterable<Header>): readonly Header[] => {
     const merged = [...own]
     for (const [name, value] of existing) {
@@ -88,7 +106,7 @@ function refused(code: Refused['code'], status: number, own: readonly Header[], 
     code,
     status,
     headers,
-    body,
+    ...(body instanceof Uint8Array ? { body: null, bytes: body } : { body }),
     toResponse: (existing = []) => new Response(body, { status, headers: headers(existing).map((h) => [...h]) }),
   }
 }

@@ -2,6 +2,7 @@
 import type { PaymentRequirements } from '../x402/shapes.ts'
 import type { PresentedPayment } from '../x402/wire.ts'
 import type { HeldClaims } from './claims.ts'
+import type { Use } from './extension.ts'
 import type { Settled } from './mechanism.ts'
 import type { Refusal } from './refusal.ts'
 import type { PaywallRequest } from './request.ts'
@@ -29,6 +30,8 @@ export interface Taken<C extends HeldClaims = HeldClaims> {
   /** What was paid, tag included, in raw. */
   readonly amount: bigint
   readonly claims: C
+  /** What extensions have to do with it. */
+  readonly uses?: readonly Use[]
   /** How long settling took. */
   readonly ms: number
 }

@@ -4,9 +4,9 @@
  */
 import type { Header, HeaderReader } from '../x402/wire.ts'
 import type { Answers, Refused } from './answer.ts'
-import type { HeldClaims } from './claims.ts'
+import type { Taken } from './cashier.ts'
 import type { EventListener, UndeliveredReason } from './events.ts'
-import type { Settled } from './mechanism.ts'
+import type { AnswerCopy } from './extension.ts'
 import type { PaywallRequest } from './request.ts'
 
 /** Who paid what for this request. */
@@ -29,12 +29,16 @@ export interface Paid {
   deliver(handler: () => Response | undefined | Promise<Response | undefined>): Promise<Response>
   /**
    * The handler starts to answer with this status. The headers are to be set on it, and nothing may leave before `ready`,
-   * which gives an answer of ours to send instead when the payment could not be made final.
+   * which gives an answer of ours to send instead when the payment could not be made final. `copies` want the body as well.
    */
   begin(
     status: number,
     existing: HeaderReader,
-  ): { readonly headers: readonly Header[]; readonly ready: Promise<Refused | undefined> }
+  ): {
+    readonly headers: readonly Header[]
+    readonly ready: Promise<Refused | undefined>
+    readonly copies: readonly AnswerCopy[]
+  }
   /** The handler has ended without an answer. */
   abandon(): Promise<void>
   /** Resolves, once, when the handler took longer than it may: what to answer in its place. */
@@ -51,8 +55,7 @@ export interface DeliveryRules {
 
 export function createDelivery(
   payment: Payment,
-  settled: Settled,
-  claims: HeldClaims,
+  { settled, claims, uses = [] }: Taken,
   rules: DeliveryRules,
   client: Pick<PaywallRequest, 'aborted' | 'signal'>,
 ): Paid {
@@ -113,9 +116,15 @@ export function createDelivery(
 
   const begin: Paid['begin'] = (status, existing) => {
     const isGone = client.aborted ?? client.signal?.aborted
-    return status >= 200 && status < 400 && !isGone
-      ? { headers: answers.paidHeaders(settled.settlement, existing), ready: commit() }
-      : { headers: [], ready: release(isGone ? 'client_gone' : 'handler_failed').then(() => undefined) }
+    if (status < 200 || status >= 400 || isGone) {
+      const released = release(isGone ? 'client_gone' : 'handler_failed')
+      return { headers: [], ready: released.then(() => undefined), copies: [] }
+    }
+    const headers = answers.paidHeaders(settled.settlement, existing)
+    const ready = commit()
+    const isFinal = ready.then((refused) => refused === undefined)
+    const started = { status, headers: existing, marks: headers }
+    return { headers, ready, copies: uses.flatMap((use) => use.answered(started, isFinal) ?? []) }
   }
 
   return {
@@ -134,8 +143,11 @@ export function createDelivery(
         await release('handler_failed')
         throw new TypeError('The handler gave no Response.')
       }
-      const { headers, ready } = begin(answer.status, answer.headers)
-      return (await ready)?.toResponse() ?? marked(answer, headers)
+      const { headers, ready, copies } = begin(answer.status, answer.headers)
+      const refused = await ready
+      if (refused) return refused.toResponse()
+      if (copies.length > 0) void copyBody(answer.clone().body, copies).catch(() => {}) // cut short: no copy
+      return marked(answer, headers)
     },
   }
 }
@@ -157,6 +169,17 @@ function marked(response: Response, headers: readonly Header[]): Response {
     // A copy, because a response that came from fetch() has headers that cannot be changed.
     return marked(new Response(response.body, response), headers)
   }
+}
+
+/** Gives copies the bytes of a body beside its reader, who does not wait for them. */
+async function copyBody(body: ReadableStream<Uint8Array> | null, copies: readonly AnswerCopy[]): Promise<void> {
+  const reader = body?.getReader()
+  for (let next = await reader?.read(); next?.value; next = await reader?.read()) {
+    const { value } = next
+    const wanted = copies.filter((copy) => copy.write(value))
+    if (wanted.length === 0) return reader?.cancel()
+  }
+  for (const copy of copies) copy.end()
 }
 
 /** A waiting lease must not keep a process alive. Edge runtimes give timers as numbers. */

@@ -10,6 +10,7 @@ import type { Cashier, Offers, Taken } from './cashier.ts'
 import { claimAll, latenessKey, type OwnClaims } from './claims.ts'
 import { createDelivery, type DeliveryRules, type Paid } from './delivery.ts'
 import type { EventListener } from './events.ts'
+import { type Extension, offerExtensions, settleExtensions, type Use, type Visit } from './extension.ts'
 import type { Mechanism, Proof, Verified } from './mechanism.ts'
 import { BODY_TOO_LARGE } from './price.ts'
 import { currentPrice, makeQuote, openQuote, type Pricing, type Quote } from './quote.ts'
@@ -26,6 +27,8 @@ export interface Route extends DeliveryRules {
   /** What is answered, in that form. */
   readonly answers: Answers
   readonly cashier: Cashier
+  /** What goes with its offers and payments. */
+  readonly extensions: readonly Extension[]
   /** What the 402 says about the resource. */
   resource(request: PaywallRequest): ResourceInfo
 }
@@ -44,6 +47,8 @@ export interface Till extends Pricing {
   /** Handler runs that one payment buys, at most. */
   readonly attempts: number
   readonly leaseMs: number
+  /** What has to do with each use of a payment. */
+  readonly extensions?: readonly Extension[]
 }
 
 export type Outcome = Refused | Paid
@@ -60,17 +65,37 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
   try {
     const payment = route.wire.read(request.headers)
     if (payment === undefined) return await refuse('payment_required', request, route)
-    const taken = typeof payment === 'string' ? refusal(payment) : await route.cashier.take(payment, request)
-    if (isRefusal(taken)) return await refuse(taken.code, request, route, true)
-    const { settled, scheme, amount, claims, ms } = taken
+    const taken = typeof payment === 'string' ? refusal(payment) : await take(payment, request, route)
+    if (isRefusal(taken)) return taken.answer ?? (await refuse(taken.code, request, route, true))
+    const { settled, scheme, amount, ms } = taken
     const { payer = '', transaction, network } = settled.settlement
     const paid = { payer, amount, transaction, network, scheme }
     route.emit?.({ type: 'granted', route: route.name, payment: paid, ms })
-    return createDelivery(paid, settled, claims, route, request)
+    return createDelivery(paid, taken, route, request)
   } catch (fault) {
     const code = codeOf(fault)
     route.emit?.({ type: 'refused', route: route.name, code, status: answerFor(code).status, fault })
     return route.answers.refusal(code)
+  }
+}
+
+/** Takes a payment, with what the extensions have to say before and after. */
+async function take(payment: PresentedPayment, request: PaywallRequest, route: Route): Promise<Refusal | Taken> {
+  const { extensions, cashier, resource } = route
+  for (const extension of extensions) {
+    const objection = extension.read?.(payment)
+    if (objection) return objection
+  }
+  const taken = await cashier.take(payment, request)
+  if (isRefusal(taken) || extensions.length === 0) return taken
+  const { settled, claims } = taken
+  try {
+    const settlement = await settleExtensions(extensions, settled.settlement, () => resource(request))
+    return { ...taken, settled: { ...settled, settlement } }
+  } catch (fault) {
+    await claims.release()
+    await settled.release().catch(() => {}) // whatever it held frees itself
+    throw fault
   }
 }
 
@@ -158,7 +183,7 @@ export async function takePayment(
   const checked = await checkPayment(payment, request, till)
   if (isRefusal(checked)) return checked
   const { mechanism, quote, verified, keepUntilMs, isTooLate } = checked
-  const { name, emit, store, leaseMs, attempts } = till
+  const { name, emit, store, leaseMs, attempts, extensions = [] } = till
   const { scheme } = mechanism
   if (isTooLate) {
     await Promise.all(verified.ids.map((id) => store.write(latenessKey(id), 0, '1', keepUntilMs)))
@@ -166,8 +191,11 @@ export async function takePayment(
   }
   if (await isFromBeforeReset(quote, till)) return refusal('store_reset')
 
+  const uses = await usesOf(extensions, { request, payment, quote, ids: verified.ids, store, keepUntilMs })
+
   const lap = stopwatch()
   const claims = await claimAll(store, verified.ids, { leaseMs, attempts, keepUntilMs }, owner)
+  if (claims === 'spent' && uses[0]) return uses[0].spent()
   if (typeof claims === 'string') return refusal(CLAIM_REFUSALS[claims])
   emit?.({ type: 'claimed', route: name, scheme, ms: lap() })
   const orRelease = async (fault: unknown): Promise<never> => {
@@ -179,13 +207,27 @@ export async function takePayment(
     await claims.release()
     return refusal('store_reset')
   }
+  for (const use of uses) {
+    const objection = await use.claimed().catch(orRelease)
+    if (!objection) continue
+    await claims.release()
+    return objection
+  }
   const settled = await verified.settle(request).catch(orRelease)
   if (isRefusal(settled)) {
     await claims.release()
     return settled
   }
   const amount = BigInt(settled.settlement.amount ?? quote.amount)
-  return { kind: 'taken', settled, scheme, amount, claims, ms: lap() }
+  return { kind: 'taken', settled, scheme, amount, claims, uses, ms: lap() }
+}
+
+const NO_USES: readonly Use[] = []
+
+async function usesOf(extensions: readonly Extension[], visit: Visit): Promise<readonly Use[]> {
+  if (extensions.length === 0) return NO_USES
+  const uses = await Promise.all(extensions.map((extension) => extension.use?.(visit)))
+  return uses.filter((use) => use !== undefined)
 }
 
 /** Milliseconds since it was asked last. */
@@ -244,14 +286,11 @@ async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, 
   if (status !== 402) return answers.refusal(code, more)
   const { accepts, amount } = await route.cashier.offer(request)
   emit?.({ type: 'challenged', route: name, amount })
-  const required = {
-    x402Version: X402_VERSION,
-    error: code,
-    message,
-    resource: route.resource(request),
-    accepts,
-  } as const
-  return answers.paymentRequired(code, required, more)
+  const resource = route.resource(request)
+  const required = { x402Version: X402_VERSION, error: code, message, resource, accepts } as const
+  if (route.extensions.length === 0) return answers.paymentRequired(code, required, more)
+  const extensions = await offerExtensions(route.extensions, required, request)
+  return answers.paymentRequired(code, { ...required, ...(extensions && { extensions }) }, more)
 }
 
 /** Our trouble is never the payer's bill: a 5xx, and the proof stays good. */

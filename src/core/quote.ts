@@ -57,7 +57,7 @@ export async function priceRequest(request: PaywallRequest, pricing: Pricing): P
   const { view, inputs } = recordView(request, pricing.priceBodyLimit)
   // One after the other: a promise that nobody waits for any more must not reject.
   const price = pricing.price(view)
-  const resourceAmount = roundUp(typeof price === 'bigint' ? price : await inTime(price))
+  const resourceAmount = roundPrice(typeof price === 'bigint' ? price : await inTime(price))
   const payTo = pricing.payTo(view)
   return {
     resourceAmount,
@@ -84,7 +84,7 @@ export async function makeQuote(request: PaywallRequest, pricing: Pricing, seal:
 
 /** The price of today for this request, in raw, rounded as it would be sealed. Throws `PriceError`. */
 export async function currentPrice(request: PaywallRequest, pricing: Pricing): Promise<bigint> {
-  return roundUp(await inTime(pricing.price(recordView(request, pricing.priceBodyLimit).view)))
+  return roundPrice(await inTime(pricing.price(recordView(request, pricing.priceBodyLimit).view)))
 }
 
 /** The quote behind a session id, if we sealed it, for this very request. Throws `BODY_TOO_LARGE`. */
@@ -137,7 +137,7 @@ const quoteOf = (terms: SealedTerms, sessionId: string, { network }: Pricing): Q
 }
 
 /** Up to the next multiple of the tag's modulus, which leaves the digits below for the tag. */
-function roundUp(price: bigint): bigint {
+export function roundPrice(price: bigint): bigint {
   if (typeof price !== 'bigint' || price < TAG_MODULUS) {
     throw new PriceError('A price must be at least 10^20 raw (0.0000000001 XNO); say free with a route of its own.')
   }

@@ -1,11 +1,15 @@
 /** Every reason not to serve, with its status and its sentence. A refusal is a value; what is thrown is our own trouble. */
 
+import type { Refused } from './answer.ts'
+
 /** Why a request is not served. Sent as x402's `error`; stable, like error codes. docs/protocol.md explains each. */
 export type RefusalCode = keyof typeof REFUSALS
 
 export interface Refusal {
   readonly kind: 'refusal'
   readonly code: RefusalCode
+  /** The answer that this very request was given for this payment before, to be given again. */
+  readonly answer?: Refused
 }
 
 export const refusal = (code: RefusalCode): Refusal => ({ kind: 'refusal', code })
@@ -34,7 +38,9 @@ export const REFUSALS = {
   invalid_scheme: answer(400, 'No offer here has this scheme.'),
   invalid_network: answer(400, 'No offer here is on this network.'),
   invalid_payment_requirements: answer(400, 'The accepted offer is not the one that was made for this session.'),
-  body_too_large: answer(413, 'The price depends on the body, and the body is larger than the price may read.'),
+  payment_identifier_required: answer(400, 'A payment here needs an id, in extensions.payment-identifier.info.id.'),
+  invalid_payment_identifier: answer(400, 'A payment identifier has 16 to 128 characters of A-Z, a-z, 0-9, _ and -.'),
+  body_too_large: answer(413, 'The body is larger than what is read of it before the payment is taken.'),
 
   invalid_session: answer(402, 'This session was not issued here, or for other request data. Pay the new offer.'),
   resource_mismatch: answer(402, 'This session was issued for another method, URL or price input. Pay the new offer.'),
@@ -45,6 +51,8 @@ export const REFUSALS = {
   attempts_exhausted: answer(402, 'This payment has used up its attempts. Ask the operator for a refund.'),
 
   payment_in_progress: answer(409, 'This payment is being used by another request right now.', 1),
+  payment_identifier_conflict: answer(409, 'This payment identifier was used for another request or body.'),
+  answer_not_stored: answer(409, 'This payment has bought its answer, and that answer was not stored.'),
   too_many_attempts: answer(429, 'Too many unknown blocks were presented for this session.', 30),
 
   settlement_pending: answer(503, 'The payment is not confirmed yet. Present the same proof again.', 1),

@@ -41,6 +41,15 @@ export interface Replacement {
   readonly status: number
   headers(existing: Iterable<readonly [string, string]>): Iterable<readonly [string, string]>
   readonly body: string | null
+  /** In place of `body`. */
+  readonly bytes?: Uint8Array
+}
+
+/** Gets the bytes of an answer as the handler writes them. */
+interface Copy {
+  /** False: no more of them are wanted. */
+  write(bytes: Uint8Array): boolean
+  end(): void
 }
 
 /** Who decides what leaves: what `guard` gives when it is paid, for one. */
@@ -52,6 +61,7 @@ export interface HoldOptions {
   ): {
     readonly headers: Iterable<readonly [string, string]>
     readonly ready: Promise<Replacement | undefined>
+    readonly copies?: readonly Copy[]
   }
   /** The handler has ended without an answer. */
   abandon(): unknown
@@ -77,6 +87,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   let waitsForDrain = false
   const calls: Call[] = []
   const drainListeners: Listener[] = []
+  let copies: readonly Copy[] = []
 
   const open = (next: 'through' | 'dropped') => {
     state = next
@@ -91,7 +102,12 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   }
   const start = () => {
     requireHead(res)
-    const { headers, ready } = begin(res.statusCode, { get: (name) => asText(res.getHeader(name)) })
+    const {
+      headers,
+      ready,
+      copies: wanted = [],
+    } = begin(res.statusCode, { get: (name) => asText(res.getHeader(name)) })
+    copies = wanted
     for (const [name, value] of headers) res.setHeader(name, value)
     state = 'held'
     // Code that asks whether the answer has begun, or is over, must hear what it would hear without the hold.
@@ -125,17 +141,37 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
     hold('writeHead', [res.statusCode])
     return res
   }
+  const copy = ([chunk, encoding]: unknown[]) => {
+    if (copies.length === 0 || !chunk || typeof chunk === 'function') return
+    const bytes = typeof chunk === 'string' ? encodeText(chunk, encoding) : (chunk as Uint8Array)
+    copies = bytes ? copies.filter((one) => one.write(bytes)) : []
+  }
+  const endCopies = () => {
+    for (const one of copies) one.end()
+    copies = []
+  }
+
   res.write = (...args: unknown[]) => {
-    if (state === 'through') return native.write(...args)
+    if (state === 'through') {
+      const mayGoOn = native.write(...args)
+      copy(args)
+      return mayGoOn
+    }
     requireChunk(args[0])
     waitsForDrain = true
-    return !hold('write', args)
+    const isHeld = hold('write', args)
+    copy(args)
+    return !isHeld
   }
   res.end = (...args: unknown[]) => {
-    if (state === 'through') return native.end(...args)
-    if (args[0] && typeof args[0] !== 'function') requireChunk(args[0])
-    hold('end', args)
-    ended = true
+    if (state === 'through') native.end(...args)
+    else {
+      if (args[0] && typeof args[0] !== 'function') requireChunk(args[0])
+      hold('end', args)
+      ended = true
+    }
+    copy(args)
+    endCopies()
     return res
   }
   res.flushHeaders = () => {
@@ -169,9 +205,19 @@ export function sendAnswer(
   const headers = [...answer.headers(existing)]
   for (const [name] of existing) res.removeHeader(name)
   for (const [name, value] of headers) res.setHeader(name, value)
-  if (answer.body !== null) res.setHeader('Content-Length', new TextEncoder().encode(answer.body).length)
+  const body = answer.bytes ?? (answer.body === null ? undefined : new TextEncoder().encode(answer.body))
+  if (body) res.setHeader('Content-Length', body.length)
   res.writeHead(answer.status)
-  res.end(answer.body ?? undefined)
+  res.end(body)
+}
+
+/** Answers a Node response with a standard one. */
+export async function sendResponse(res: WrittenResponse, response: Response): Promise<void> {
+  const body = new Uint8Array(await response.arrayBuffer())
+  for (const [name, value] of response.headers) res.setHeader(name, value)
+  res.setHeader('Content-Length', body.length)
+  res.writeHead(response.status)
+  res.end(body)
 }
 
 const nativeView = (res: WrittenResponse) => ({
@@ -194,6 +240,10 @@ function requireHead(res: WrittenResponse): void {
     throw new TypeError('A status message is one line of Latin letters.')
   }
 }
+
+/** Text as Node would send it; undefined for an encoding that only Node knows. */
+const encodeText = (text: string, encoding: unknown): Uint8Array | undefined =>
+  typeof encoding !== 'string' || /^utf-?8$/i.test(encoding) ? new TextEncoder().encode(text) : undefined
 
 /** The same for what is written. */
 function requireChunk(chunk: unknown): void {

@@ -21,6 +21,9 @@ export function decodeBase64(base64: string): string | undefined {
 /** Bytes as base64url without padding. */
 export const encodeBase64Url: (bytes: Uint8Array) => string = toBase64Url
 
+/** UTF-8 text as base64url without padding. */
+export const encodeTextBase64Url = (text: string): string => toBase64Url(encoder.encode(text))
+
 /** The bytes that base64url spells; undefined unless it is their only spelling. */
 export function decodeBase64Url(text: string): Uint8Array | undefined {
   const bytes = fromBase64(text)

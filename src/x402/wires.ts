@@ -21,6 +21,12 @@ export const WIRE_NAMES = Object.keys(WIRES) as readonly WireName[]
 /** The forms that offer nothing but sessions. */
 export const SESSION_ONLY: readonly WireName[] = ['x402-v1', 'nanosession-3', 'nanosession-5']
 
+/** The versions of x402 among these forms. */
+export const versionsOf = (names: readonly WireName[]): readonly number[] => [
+  ...(names.includes('x402-v1') ? [1] : []),
+  ...(names.includes('x402') || names.includes('nanosession-7') ? [2] : []),
+]
+
 /** One wire that speaks these forms. A request may use one of them. */
 export function joinWires(names: readonly WireName[]): Wire {
   const spoken = WIRE_NAMES.filter(
