@@ -47,7 +47,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['deployment', 'mechanisms', 'options', 'pricing', 'remote', 'core', 'x402', 'errors'],
     ...['npm:hono'],
   ],
-  cli: ['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'errors'],
+  cli: [
+    ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'errors'],
+    'npm:@commander-js/extra-typings',
+  ],
 }
 
 /** Files that may use what only Node has. */
