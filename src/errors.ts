@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'ERR_LEASE_LOST'
   | 'ERR_NODE_UNAVAILABLE'
   | 'ERR_NODE_REFUSED'
+  | 'ERR_FACILITATOR'
   | 'ERR_PRICE'
   | 'ERR_WORK'
   | 'ERR_OVER_BUDGET'
@@ -68,6 +69,11 @@ export class NodeRefusedError extends PaywallError {
     super(`The Nano node refused ${action}: ${nodeError}`)
     this.nodeError = nodeError
   }
+}
+
+/** The facilitator gave no usable answer. What was asked of it is neither true nor false. */
+export class FacilitatorError extends PaywallError {
+  override readonly code = 'ERR_FACILITATOR'
 }
 
 /** The price function threw, did not settle in time, or gave something that is not a price. */

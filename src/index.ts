@@ -23,6 +23,7 @@ export { type SessionProof, sessionMechanism } from './mechanisms/session/sessio
 export type { DeploymentOptions, PaywallOptions, Price, RouteOptions, RpcOption } from './options.ts'
 export { checkOptions } from './options.ts'
 export { type CloseOptions, createPaywall, type Description, type Paywall, type PaywallRoute } from './paywall.ts'
+export type { FacilitatorAddress } from './remote/ask.ts'
 export type { NanoNode, NodeAnswer } from './rpc/node.ts'
 export type {
   PaymentPayload,

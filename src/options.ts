@@ -6,6 +6,7 @@ import type { Store } from './core/store.ts'
 import { ConfigError } from './errors.ts'
 import type { DiscoveryOptions } from './extensions/bazaar.ts'
 import type { PaymentIdentifierOptions } from './extensions/payment-identifier.ts'
+import type { FacilitatorAddress } from './remote/ask.ts'
 import type { Endpoint, NanoNode, Network } from './rpc/index.ts'
 import { WIRE_NAMES, type WireName } from './x402/wires.ts'
 import * as z from './zod.ts'
@@ -44,6 +45,11 @@ export interface RouteOptions {
 
 /** What one deployment shares: calls with equal deployment options share one instance. */
 export interface DeploymentOptions {
+  /**
+   * [NANO402_FACILITATOR, NANO402_FACILITATOR_TOKEN] A facilitator that makes the offers and takes the payments, in place
+   * of a node, a store and a secret of one's own: its URL, or `{ url, token, timeoutMs }`.
+   */
+  readonly facilitator?: string | FacilitatorAddress
   /** [NANO402_RPC_URL, comma-separated] Nano nodes: URLs, `{ url, headers, key }`, or objects with `call`. Required. */
   readonly rpc?: RpcOption | readonly RpcOption[]
   /** [NANO402_WS_URL] A node's websocket, which ends the wait for a confirmation early. */
@@ -158,6 +164,12 @@ function makeSchemas() {
     ),
   }
   const deployment = {
+    facilitator: z.optional(
+      z.union([
+        z.string(),
+        z.strictObject({ url: z.string(), token: z.optional(z.string()), timeoutMs: z.optional(ms) }),
+      ]),
+    ),
     rpc: z.optional(z.union([rpcOption, z.array(rpcOption).check(z.minLength(1))])),
     ws: z.optional(z.string()),
     network: z.optional(z.enum(['nano:mainnet', 'nano:devnet'])),
@@ -194,6 +206,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   maxTimeoutSeconds: 'an integer from 1 to 86400, in seconds',
   attempts: 'an integer of at least 1',
   priceBodyLimit: 'an integer of at least 0, in bytes',
+  facilitator: 'its URL, or { url, token, timeoutMs }',
   rpc: 'one or more node URLs, { url, headers, key }, or objects with a call method',
   network: "'nano:mainnet' or 'nano:devnet'",
   store:
@@ -241,6 +254,7 @@ export function withEnvironment(options: PaywallOptions, environment: Environmen
   const fromEnvironment = {
     payTo: environment.NANO402_PAY_TO,
     price: environment.NANO402_PRICE,
+    facilitator: facilitatorIn(environment),
     rpc: list(environment.NANO402_RPC_URL || undefined),
     ws: environment.NANO402_WS_URL,
     network: environment.NANO402_NETWORK,
@@ -263,6 +277,10 @@ export function withEnvironment(options: PaywallOptions, environment: Environmen
 }
 
 const isWireName = (name: string): boolean => (WIRE_NAMES as readonly string[]).includes(name)
+
+function facilitatorIn({ NANO402_FACILITATOR: url, NANO402_FACILITATOR_TOKEN: token }: Environment) {
+  return url ? { url, ...(token && { token }) } : undefined
+}
 
 /** The process's environment, where there is a process. */
 export const processEnvironment = (): Environment =>

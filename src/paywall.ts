@@ -1,10 +1,11 @@
 /** A paywall: routes that are charged for, on top of one deployment. */
+import { openBacking } from './backing.ts'
 import { type Answers, createAnswers } from './core/answer.ts'
 import { harmless, type PaywallEvent } from './core/events.ts'
 import type { Extension } from './core/extension.ts'
-import { guard, type Outcome, ownCashier, type Route } from './core/guard.ts'
+import { guard, type Outcome, type Route } from './core/guard.ts'
 import { type PaywallRequest, targetOf } from './core/request.ts'
-import { type Health, openDeployment } from './deployment.ts'
+import type { Health } from './deployment.ts'
 import { enrichOpenApi, type OpenApiDocument } from './discovery/openapi.ts'
 import { type DiscoveredResource, describeResource, type Listing } from './discovery/resources.ts'
 import { type SelfRoutes, selfRoutes } from './discovery/routes.ts'
@@ -13,8 +14,6 @@ import { bazaar, methodOf } from './extensions/bazaar.ts'
 import { createSigner } from './extensions/jws.ts'
 import { offerReceipt } from './extensions/offer-receipt.ts'
 import { paymentIdentifier } from './extensions/payment-identifier.ts'
-import { openMechanisms } from './mechanisms/open.ts'
-import { nanoAddress } from './nano/index.ts'
 import {
   checkOptions,
   checkRouteOptions,
@@ -92,19 +91,15 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const emit = deployment.onEvent && harmless(deployment.onEvent)
   const wireNames = wiresFor(deployment)
   const wire = joinWires(wireNames)
-  const opened = openDeployment(
-    { ...deployment, ...(emit && { onEvent: emit }) },
-    environment.NODE_ENV === 'production',
-  )
-  const { seal, ledger, feed } = opened
-  const defaults = opened.payTo === undefined ? given : { payTo: opened.payTo, ...given }
-  const { network = 'nano:mainnet', publicUrl, realm = '' } = deployment
-  const { confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000, leaseMs = 30_000 } = deployment
+  const isProduction = environment.NODE_ENV === 'production'
+  const backing = openBacking({ ...deployment, ...(emit && { onEvent: emit }) }, isProduction)
+  const { schemes } = backing
+  const defaults = backing.payTo === undefined ? given : { payTo: backing.payTo, ...given }
+  const { network = 'nano:mainnet', publicUrl, realm = '', leaseMs = 30_000 } = deployment
   const origin = publicUrl === undefined ? '' : originOf(publicUrl)
-  const mechanisms = openMechanisms(deployment.mechanisms, { ledger, confirmTimeoutMs })
   const answers = createAnswers(wire, {
     x402Versions: versionsOf(wireNames),
-    schemes: [...new Set(mechanisms.map(({ scheme }) => scheme))],
+    schemes,
     networks: [network],
     assets: ['XNO'],
   })
@@ -116,7 +111,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     const route = { ...defaults, ...own }
     const { maxTimeoutSeconds = 300, attempts = 3, handlerTimeoutMs = 300_000, priceBodyLimit = 0 } = route
     const { name = 'default', description, mimeType } = route
-    if (typeof route.payTo === 'string') feed?.watch(nanoAddress(route.payTo))
+    if (typeof route.payTo === 'string') backing.watch(route.payTo)
     const maxTimeoutMs = maxTimeoutSeconds * 1000
     const pricing = { ...createPricing(route), network, realm, priceBodyLimit, maxTimeoutMs }
     const extensions: readonly Extension[] = [
@@ -144,11 +139,10 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
         emit?.(event)
       },
     }
-    const limits = { claimWindowMs, attempts, leaseMs }
-    const till = { ...pricing, ...limits, name, mechanisms, seal, extensions, emit: rules.emit }
+    const cashier = backing.cashier({ ...pricing, name, extensions, attempts, leaseMs, emit: rules.emit })
     let complete: Route | undefined
     const completed = async () => {
-      complete ??= { ...rules, cashier: ownCashier({ ...till, store: await opened.store() }) }
+      complete ??= { ...rules, cashier: await cashier() }
       return complete
     }
     const { discovery } = route
@@ -166,7 +160,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       describe: () => ({
         name,
         network,
-        schemes: mechanisms.map(({ scheme }) => scheme),
+        schemes,
         asset: 'XNO',
         ...fixedTerms(route),
         maxTimeoutSeconds,
@@ -206,11 +200,11 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
           })),
         ),
       ),
-    routes: () => selfRoutes({ resources, health: opened.health, publicKeys: async () => signer?.publicKeys() ?? [] }),
-    health: opened.health,
+    routes: () => selfRoutes({ resources, health: backing.health, publicKeys: async () => signer?.publicKeys() ?? [] }),
+    health: backing.health,
     async close({ timeoutMs = 30_000 } = {}) {
       await traffic.drain(timeoutMs)
-      await opened.close()
+      await backing.close()
     },
   }
 }

@@ -26,31 +26,29 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   secret: ['core', 'nano', 'errors'],
   extensions: ['core', 'x402', 'errors'],
   discovery: ['extensions', 'core', 'nano', 'x402'],
-  options: ['extensions', 'core', 'rpc', 'x402', 'errors', 'zod'],
+  options: ['extensions', 'remote/ask.ts', 'core', 'rpc', 'x402', 'errors', 'zod'],
   pricing: ['options', 'core', 'nano', 'errors'],
   observe: ['core', 'rpc'],
   deployment: [...['options', 'observe', 'secret', 'announce', 'rpc', 'stores', 'devnet'], ...['core', 'errors']],
+  backing: ['deployment', 'mechanisms', 'options', 'remote', 'core', 'nano', 'errors'],
   paywall: [
-    ...['deployment', 'discovery', 'extensions', 'options', 'pricing', 'mechanisms', 'rpc'],
+    ...['backing', 'deployment', 'discovery', 'extensions', 'options', 'pricing', 'rpc'],
     ...['core', 'x402', 'nano', 'errors'],
   ],
   instance: ['paywall', 'options'],
   index: [
     ...['instance', 'paywall', 'deployment', 'discovery', 'extensions', 'options', 'mechanisms', 'rpc', 'http'],
-    ...['core', 'x402', 'errors'],
+    ...['remote/ask.ts', 'core', 'x402', 'errors'],
   ],
   metrics: ['core', 'npm:prom-client'],
   otel: ['core', 'errors', 'npm:@opentelemetry/api'],
   reconcile: ['core', 'rpc', 'nano', 'errors'],
   remote: ['core', 'rpc', 'x402', 'errors', 'zod'],
   facilitator: [
-    ...['deployment', 'mechanisms', 'options', 'pricing', 'remote', 'core', 'x402', 'errors'],
+    ...['deployment', 'mechanisms', 'options', 'pricing', 'remote', 'rpc', 'core', 'x402', 'errors'],
     ...['npm:hono'],
   ],
-  cli: [
-    ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'errors'],
-    'npm:@commander-js/extra-typings',
-  ],
+  cli: ['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'errors'],
 }
 
 /** Files that may use what only Node has. */

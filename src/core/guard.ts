@@ -2,7 +2,7 @@
  * The decision whether a request is served. Its order is the security argument: nothing is looked up before its seal is
  * genuine, claimed before it is verified, settled before it is claimed, or served before it is settled.
  */
-import { NodeRefusedError, NodeUnavailableError, PriceError, StoreError } from '../errors.ts'
+import { FacilitatorError, NodeRefusedError, NodeUnavailableError, PriceError, StoreError } from '../errors.ts'
 import { type PaymentRequirements, type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
 import type { PresentedPayment, Wire } from '../x402/wire.ts'
 import type { Answers, Refused } from './answer.ts'
@@ -293,9 +293,10 @@ async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, 
   return answers.paymentRequired(code, { ...required, ...(extensions && { extensions }) }, more)
 }
 
-/** Our trouble is never the payer's bill: a 5xx, and the proof stays good. */
+/** The code for what was thrown. Our trouble is never the payer's bill: a 5xx, and the proof stays good. */
 export function codeOf(fault: unknown): RefusalCode {
   if (fault === BODY_TOO_LARGE) return 'body_too_large'
+  if (fault instanceof FacilitatorError) return 'facilitator_unavailable'
   if (fault instanceof StoreError) return 'store_unavailable'
   if (fault instanceof NodeUnavailableError || fault instanceof NodeRefusedError) return 'node_unavailable'
   if (fault instanceof PriceError) return 'price_unavailable'

@@ -57,6 +57,7 @@ export const REFUSALS = {
 
   settlement_pending: answer(503, 'The payment is not confirmed yet. Present the same proof again.', 1),
   node_unavailable: answer(503, 'The payment cannot be checked right now. Present the same proof again.', 2),
+  facilitator_unavailable: answer(503, 'Payments cannot be checked right now. Present the same proof again.', 2),
   store_unavailable: answer(503, 'Payments cannot be recorded right now. Present the same proof again.', 2),
   store_reset: answer(
     503,

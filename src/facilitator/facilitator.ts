@@ -96,6 +96,7 @@ export type FacilitatorOptions = Pick<
   }
 
 export interface FacilitatorService extends Facilitator, ClaimDesk {
+  readonly network: string
   /** The same for one resource server: what it was offered is good for nobody else. */
   of(resourceServer: string): Facilitator & ClaimDesk
   health(): Promise<Health>
@@ -295,7 +296,7 @@ export function createFacilitator(options: FacilitatorOptions = {}): Facilitator
     }
   }
 
-  return { ...of(''), of, health: opened.health, close: opened.close }
+  return { ...of(''), of, network, health: opened.health, close: opened.close }
 }
 
 /** The settlement that this owner was given for this payment; undefined when another took it. */

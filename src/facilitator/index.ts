@@ -2,6 +2,7 @@
 
 export type { BoundRequest, ClaimAnswer, ClaimOrder, HoldOrder, Inputs, Order } from '../remote/wire.ts'
 export type { PaymentRequirements, SettlementResponse, SupportedResponse, VerifyResponse } from '../x402/shapes.ts'
+export { type FacilitatorAppOptions, facilitatorApp } from './app.ts'
 export {
   type ClaimDesk,
   createFacilitator,
@@ -10,3 +11,4 @@ export {
   type FacilitatorRequest,
   type FacilitatorService,
 } from './facilitator.ts'
+export { parseTokens, type Tokens } from './tokens.ts'

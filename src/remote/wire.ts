@@ -69,6 +69,14 @@ export type ClaimAnswer =
       }
     }
 
+/** How a facilitator's parts are. */
+export interface FacilitatorHealth {
+  readonly node: { readonly ok: boolean }
+  readonly feed: 'off' | 'connecting' | 'open' | 'down'
+  readonly store: { readonly ok: boolean; readonly durable: boolean }
+  readonly secret: { readonly durable: boolean; readonly count: number }
+}
+
 function makeReaders() {
   const shortText = z.string().check(z.maxLength(256))
   const hex = (digits: number) => z.string().check(z.regex(new RegExp(`^[0-9a-f]{${digits}}$`)))
@@ -137,6 +145,14 @@ function makeReaders() {
           .check(z.minLength(1), z.maxLength(16)),
       }),
     ),
+    health: reader<FacilitatorHealth>(
+      z.object({
+        node: z.object({ ok: z.boolean() }),
+        feed: z.enum(['off', 'connecting', 'open', 'down']),
+        store: z.object({ ok: z.boolean(), durable: z.boolean() }),
+        secret: z.object({ durable: z.boolean(), count: z.number() }),
+      }),
+    ),
     done: reader<{ done: boolean }>(z.object({ done: z.boolean() })),
   }
 }
@@ -162,3 +178,4 @@ export const readHoldOrder = (value: unknown) => readers().holdOrder(value)
 export const readClaimAnswer = (value: unknown) => readers().claimAnswer(value)
 export const readAccepts = (value: unknown) => readers().accepts(value)
 export const readDone = (value: unknown) => readers().done(value)
+export const readHealth = (value: unknown) => readers().health(value)

@@ -60,15 +60,34 @@ export function parseEndpoint(endpoint: string | Endpoint, name: string): Addres
 
 /** Asks one node once. */
 export async function askUrl(address: Address, question: Question): Promise<NodeAnswer> {
-  const { action, parameters, timeoutMs, maxBytes, signals } = question
+  const { action, parameters, ...limits } = question
   const unusable = (what: string) => new NodeUnavailableError(`Nano ${address.name} gave no usable answer: ${what}.`)
   const body = JSON.stringify({ ...parameters, ...(address.key !== undefined && { key: address.key }), action })
-  const text = await withDeadline(
-    async (inner) => {
+  const text = await fetchText(address.url, { method: 'POST', headers: address.headers, body }, { ...limits, unusable })
+  const answer = parseObject(text)
+  if (answer === undefined) throw unusable('not a JSON object')
+  if (answer.error === undefined) return answer
+  if (typeof answer.error !== 'string') throw unusable('an error that is not a text')
+  throw new NodeRefusedError(action, withoutSecrets(answer.error, address.secrets))
+}
+
+/** What one answer may cost, who may end the wait for it, and what is thrown when it is of no use. */
+export interface FetchLimits {
+  readonly timeoutMs: number
+  readonly maxBytes: number
+  readonly signals: readonly (AbortSignal | undefined)[]
+  /** The error, given why. It quotes nothing that `fetch` said. */
+  unusable(what: string): Error
+}
+
+/** The body of one answer of status 200, within limits. Redirects are not followed. */
+export const fetchText = (url: string, init: RequestInit, limits: FetchLimits): Promise<string> => {
+  const { timeoutMs, maxBytes, signals, unusable } = limits
+  return withDeadline(
+    async (signal) => {
       // Followed by hand, that is not at all: a redirect would carry key and headers to a stranger. ('error' is not
       // available on every edge runtime.)
-      const init = { method: 'POST', headers: address.headers, body, redirect: 'manual', signal: inner } as const
-      const response = await fetch(address.url, init).catch((error: unknown) => {
+      const response = await fetch(url, { ...init, redirect: 'manual', signal }).catch((error: unknown) => {
         throw unusable(`the connection failed${systemCode(error)}`)
       })
       if (response.status !== 200) {
@@ -82,15 +101,10 @@ export async function askUrl(address: Address, question: Question): Promise<Node
     },
     { timeoutMs, signals, late: unusable(`nothing within ${timeoutMs} ms`) },
   )
-  const answer = parseObject(text)
-  if (answer === undefined) throw unusable('not a JSON object')
-  if (answer.error === undefined) return answer
-  if (typeof answer.error !== 'string') throw unusable('an error that is not a text')
-  throw new NodeRefusedError(action, withoutSecrets(answer.error, address.secrets))
 }
 
 /** Reads at most so many bytes of UTF-8. Undefined: there were more. */
-async function readText(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string | undefined> {
+export async function readText(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string | undefined> {
   if (body === null) return ''
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let text = ''

@@ -27,7 +27,7 @@ export async function withDeadline<T>(
   task: (signal: AbortSignal) => Promise<T>,
   options: {
     readonly timeoutMs: number
-    readonly late: NodeUnavailableError
+    readonly late: Error
     readonly signals: readonly (AbortSignal | undefined)[]
   },
 ): Promise<T> {

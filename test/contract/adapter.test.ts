@@ -1,22 +1,47 @@
 /** What every adapter does, over a real socket. */
 
-import type { Store } from 'nano402'
+import type { PaywallOptions, Store } from 'nano402'
 import { memoryStore } from 'nano402/stores/memory'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { decodeSettlementResponse } from '../../src/x402/headers.ts'
+import { type ServedFacilitator, startFacilitator } from '../support/facilitator.ts'
 import { frameworks } from '../support/frameworks.ts'
 import { disposable, until } from '../support/wait.ts'
 import { buy, challengeOf, createWorld, offerOf, proofHeader, type World } from '../support/world.ts'
 
 let world: World
+let facilitator: ServedFacilitator
 beforeAll(async () => {
   world = await createWorld()
+  facilitator = await startFacilitator(world)
 })
-afterAll(() => world.close())
+afterAll(async () => {
+  await facilitator.close()
+  world.close()
+})
 
-describe.each(frameworks)('$name', ({ serve }) => {
+/** What takes the payments: the paywall's own process, or a facilitator that has the node, the store and the secret. */
+const takers: readonly { taker: string; options(): PaywallOptions; over(store: Store): Promise<PaywallOptions> }[] = [
+  {
+    taker: 'the paywall itself',
+    options: () => world.options,
+    over: async (store) => ({ ...world.options, store }),
+  },
+  {
+    taker: 'a facilitator',
+    options: () => facilitator.options,
+    async over(store) {
+      const other = await startFacilitator(world, { store })
+      onTestFinished(() => other.close())
+      return other.options
+    },
+  },
+]
+const cases = takers.flatMap((taker) => frameworks.map((framework) => ({ ...taker, ...framework })))
+
+describe.each(cases)('$name, paid through $taker', ({ serve, options, over }) => {
   test('an unpaid request gets a 402 whose header and body make the same offer, and no handler runs', async () => {
-    await using app = disposable(await serve(world.options))
+    await using app = disposable(await serve(options()))
     const response = await fetch(`${app.url}/report?day=1`)
     expect(response.status).toBe(402)
     const challenge = challengeOf(response)
@@ -33,7 +58,7 @@ describe.each(frameworks)('$name', ({ serve }) => {
   })
 
   test('a paid request is served once, with a receipt that only this client may keep', async () => {
-    await using app = disposable(await serve(world.options, ({ payment }) => ({ body: payment.payer })))
+    await using app = disposable(await serve(options(), ({ payment }) => ({ body: payment.payer })))
     const { headers, hash } = await buy(world.buyer, `${app.url}/report`)
     const paid = await fetch(`${app.url}/report`, { headers })
     expect([paid.status, await paid.text()]).toEqual([200, world.buyer.account])
@@ -53,7 +78,7 @@ describe.each(frameworks)('$name', ({ serve }) => {
   test('an answer of 400 or more costs nothing: the same proof is good again', async () => {
     let fail = true
     await using app = disposable(
-      await serve(world.options, () => (fail ? { status: 500, body: 'broken' } : { body: 'better' })),
+      await serve(options(), () => (fail ? { status: 500, body: 'broken' } : { body: 'better' })),
     )
     const { headers } = await buy(world.buyer, `${app.url}/report`)
     const failed = await fetch(`${app.url}/report`, { headers })
@@ -66,7 +91,7 @@ describe.each(frameworks)('$name', ({ serve }) => {
   test('a handler that throws costs nothing', async () => {
     let fail = true
     await using app = disposable(
-      await serve(world.options, () => {
+      await serve(options(), () => {
         if (fail) throw new Error('broken')
         return { body: 'better' }
       }),
@@ -93,7 +118,7 @@ describe.each(frameworks)('$name', ({ serve }) => {
         return inner.commit(...args)
       },
     }
-    await using app = disposable(await serve({ ...world.options, store: slow }))
+    await using app = disposable(await serve(await over(slow)))
     const { headers } = await buy(world.buyer, `${app.url}/report`)
     const answer = fetch(`${app.url}/report`, { headers }).then((response) => {
       events.push('first byte')
@@ -107,7 +132,7 @@ describe.each(frameworks)('$name', ({ serve }) => {
   })
 
   test('HEAD is paid for like GET', async () => {
-    await using app = disposable(await serve(world.options))
+    await using app = disposable(await serve(options()))
     const head = await fetch(`${app.url}/report`, { method: 'HEAD' })
     expect([head.status, await head.text()]).toEqual([402, ''])
     const offer = offerOf(head)
@@ -117,7 +142,7 @@ describe.each(frameworks)('$name', ({ serve }) => {
   })
 
   test("a browser's preflight is answered without payment and without content", async () => {
-    await using app = disposable(await serve(world.options))
+    await using app = disposable(await serve(options()))
     const headers = { Origin: 'https://elsewhere.example', 'Access-Control-Request-Method': 'GET' }
     const preflight = await fetch(`${app.url}/report`, { method: 'OPTIONS', headers })
     expect([preflight.status, await preflight.text()]).toEqual([204, ''])

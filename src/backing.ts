@@ -1,0 +1,84 @@
+/** What stands behind a paywall's routes: a node, a store and a secret of its own, or a facilitator that has them. */
+import type { Cashier } from './core/cashier.ts'
+import { ownCashier, type Till } from './core/guard.ts'
+import { type Health, openDeployment } from './deployment.ts'
+import { ConfigError } from './errors.ts'
+import { openMechanisms } from './mechanisms/open.ts'
+import { nanoAddress } from './nano/index.ts'
+import type { DeploymentOptions } from './options.ts'
+import { createAsk, type FacilitatorAddress } from './remote/ask.ts'
+import { remoteCashier } from './remote/cashier.ts'
+import { readHealth } from './remote/wire.ts'
+
+/** What a route asks, and what it allows. */
+export type RouteTerms = Omit<Till, 'mechanisms' | 'seal' | 'store' | 'claimWindowMs'>
+
+export interface Backing {
+  readonly schemes: readonly string[]
+  /** The account that an embedded devnet has for us. */
+  readonly payTo: string | undefined
+  /** Lets it prepare for payments to this account. */
+  watch(account: string): void
+  /** Who makes offers and takes payments on these terms, once that is ready. @throws `ConfigError` (`ERR_CONFIG`) */
+  cashier(terms: RouteTerms): () => Promise<Cashier>
+  health(): Promise<Health>
+  close(): Promise<void>
+}
+
+/** @throws `ConfigError` (`ERR_CONFIG`) */
+export const openBacking = (options: DeploymentOptions, isProduction: boolean): Backing =>
+  options.facilitator === undefined
+    ? ownBacking(options, isProduction)
+    : facilitatorBacking(options.facilitator, options)
+
+function ownBacking(options: DeploymentOptions, isProduction: boolean): Backing {
+  const { confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000 } = options
+  const { seal, ledger, feed, payTo, store, health, close } = openDeployment(options, isProduction)
+  const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs })
+  return {
+    schemes: [...new Set(mechanisms.map(({ scheme }) => scheme))],
+    payTo,
+    watch: (account) => feed?.watch(nanoAddress(account)),
+    cashier: (terms) => async () => ownCashier({ ...terms, mechanisms, seal, claimWindowMs, store: await store() }),
+    health,
+    close,
+  }
+}
+
+/** What a facilitator decides in our place, and what says so in the environment. */
+const FACILITATORS_OWN = {
+  ...{ rpc: 'NANO402_RPC_URL', ws: 'NANO402_WS_URL', store: 'NANO402_STORE', secret: 'NANO402_SECRET' },
+  ...{ allowVolatileStore: '', quorum: '', mechanisms: '', confirmTimeoutMs: '', claimWindowMs: '' },
+} as const satisfies Partial<Record<keyof DeploymentOptions, string>>
+
+const UNREACHABLE: Health = {
+  node: { ok: false },
+  feed: 'off',
+  store: { ok: false, durable: false },
+  secret: { durable: false, count: 0 },
+}
+
+function facilitatorBacking(address: string | FacilitatorAddress, options: DeploymentOptions): Backing {
+  for (const [name, variable] of Object.entries(FACILITATORS_OWN)) {
+    if (options[name as keyof DeploymentOptions] === undefined) continue
+    const called = variable === '' ? `Option ${name}` : `${variable} (option ${name})`
+    throw new ConfigError(`${called} is the facilitator's to set: leave out this one, or NANO402_FACILITATOR.`)
+  }
+  const ask = createAsk(address)
+  return {
+    schemes: ['exact'],
+    payTo: undefined,
+    watch() {},
+    cashier(terms) {
+      if (terms.extensions?.some((extension) => extension.use)) {
+        throw new ConfigError(
+          'The option paymentIdentifier keeps answers in a store, and with a facilitator there is none.',
+        )
+      }
+      const cashier = remoteCashier(ask, terms)
+      return async () => cashier
+    },
+    health: () => ask('health', readHealth).catch(() => UNREACHABLE),
+    async close() {},
+  }
+}

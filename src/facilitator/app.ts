@@ -1,0 +1,135 @@
+/** The facilitator over HTTP, as a Hono app: strict JSON in, JSON out. docs/protocol.md has each endpoint. */
+import { type Context, Hono } from 'hono'
+import { codeOf } from '../core/guard.ts'
+import { answerFor } from '../core/refusal.ts'
+import { AmountError, ConfigError, InvalidValueError, PriceError } from '../errors.ts'
+import { processEnvironment } from '../options.ts'
+import { readClaimOrder, readHoldOrder } from '../remote/wire.ts'
+import { readText } from '../rpc/http.ts'
+import { parseStrictJson } from '../x402/json.ts'
+import type { ClaimDesk, Facilitator, FacilitatorRequest, FacilitatorService } from './facilitator.ts'
+import { createTokenReader, type Tokens } from './tokens.ts'
+
+export interface FacilitatorAppOptions {
+  /**
+   * The resource servers, and what they are known by: `{ shop: '<token>' }`. What one was offered is good for it alone.
+   * Without tokens everybody is the same server, and can offer anything at any price in its name.
+   */
+  readonly tokens?: Tokens
+  /** Lets production run without tokens: on a network that only resource servers of one operator can reach. */
+  readonly allowAnyone?: boolean
+  /** prom-client's registry, such as that of `createMetrics` (`nano402/metrics`), for `GET /metrics`. */
+  readonly registry?: { readonly contentType: string; metrics(): Promise<string> }
+}
+
+type Server = Facilitator & ClaimDesk
+type Body = Readonly<Record<string, unknown>>
+/** Answers a question of one resource server. Undefined: it has not the shape. */
+type Answer = (server: Server, body: Body, signal: AbortSignal) => Promise<object | undefined>
+
+const MAX_BODY_BYTES = 65_536
+
+/**
+ * Makes the app of a facilitator: `serve({ fetch: facilitatorApp(createFacilitator(), { tokens }).fetch })`.
+ *
+ * @throws `ConfigError` (`ERR_CONFIG`) for tokens that can be guessed, and in production for none.
+ */
+export function facilitatorApp(facilitator: FacilitatorService, options: FacilitatorAppOptions = {}): Hono {
+  const { tokens, allowAnyone = false, registry } = options
+  if (tokens === undefined && !allowAnyone && processEnvironment().NODE_ENV === 'production') {
+    throw new ConfigError(
+      'A facilitator without tokens lets everybody who reaches it sell in your name. Set NANO402_FACILITATOR_TOKENS ' +
+        '(option tokens), or allowAnyone: true on a private network.',
+    )
+  }
+  const nameOf = tokens && createTokenReader(tokens)
+  const app = new Hono()
+
+  /** The resource server that asks; undefined when it has no token of ours. */
+  async function serverOf(c: Context): Promise<Server | undefined> {
+    if (!nameOf) return facilitator
+    const [, token] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? []
+    const name = token === undefined ? undefined : await nameOf(token)
+    return name === undefined ? undefined : facilitator.of(name)
+  }
+
+  /** `onFault`: what the answer has beside the code when the trouble is ours. */
+  const post = (path: string, answer: Answer, onFault: (code: string) => object = () => ({})) =>
+    app.post(path, async (c) => {
+      const server = await serverOf(c)
+      if (!server) return problem(c, 401, 'unauthorized', 'This facilitator asks for a token that it knows.')
+      const text = await readText(c.req.raw.body, MAX_BODY_BYTES).catch(() => '')
+      if (text === undefined) return problem(c, 413, 'body_too_large', `A body has at most ${MAX_BODY_BYTES} bytes.`)
+      const body = parseStrictJson(text)
+      try {
+        const said = isObject(body) ? await answer(server, body, c.req.raw.signal) : undefined
+        return said === undefined
+          ? problem(c, 400, 'invalid_request', `This is not what ${path} is asked: see docs/protocol.md.`)
+          : c.json(said)
+      } catch (fault) {
+        if (isMistake(fault)) return problem(c, 400, 'invalid_request', fault.message)
+        const code = codeOf(fault)
+        const { message, retryAfterSeconds = 1 } = answerFor(code)
+        c.header('Retry-After', String(retryAfterSeconds))
+        return c.json({ error: code, message, ...onFault(code) }, 503)
+      }
+    })
+
+  app.use(async (c, next) => {
+    await next()
+    c.header('Cache-Control', 'no-store')
+  })
+  app.get('/supported', async (c) => c.json(await facilitator.supported()))
+  app.get('/health', async (c) => {
+    const health = await facilitator.health()
+    return c.json(health, health.node.ok && health.store.ok ? 200 : 503)
+  })
+  if (registry) {
+    app.get('/metrics', async (c) => {
+      if (!(await serverOf(c)))
+        return problem(c, 401, 'unauthorized', 'This facilitator asks for a token that it knows.')
+      return c.text(await registry.metrics(), 200, { 'Content-Type': registry.contentType })
+    })
+  }
+
+  post('/requirements', async (server, body) => ({ accepts: await server.requirements(body as never) }))
+  post(
+    '/verify',
+    (server, body) => server.verify(callOf(body)),
+    (invalidReason) => ({ isValid: false, invalidReason }),
+  )
+  post(
+    '/settle',
+    async (server, { settlementId, ...body }) =>
+      settlementId === undefined || typeof settlementId === 'string'
+        ? server.settle({ ...callOf(body), settlementId })
+        : undefined,
+    (errorReason) => ({ success: false, errorReason, transaction: '', network: facilitator.network }),
+  )
+  post('/claim', async (server, body, signal) => {
+    const order = readClaimOrder(body)
+    return order && server.claim(order, signal)
+  })
+  for (const step of ['renew', 'commit', 'release', 'delivered'] as const) {
+    post(`/${step}`, async (server, body) => {
+      const hold = readHoldOrder(body)
+      return hold && { done: await server[step](hold) }
+    })
+  }
+  app.notFound((c) => problem(c, 404, 'not_found', 'This facilitator has no such endpoint.'))
+  return app
+}
+
+const isObject = (value: unknown): value is Body => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const callOf = ({ x402Version, paymentPayload, paymentRequirements }: Body): FacilitatorRequest => ({
+  x402Version: typeof x402Version === 'number' ? x402Version : Number.NaN,
+  paymentPayload,
+  paymentRequirements,
+})
+
+const isMistake = (fault: unknown): fault is Error =>
+  fault instanceof InvalidValueError || fault instanceof AmountError || fault instanceof PriceError
+
+const problem = (c: Context, status: 400 | 401 | 404 | 413, error: string, message: string) =>
+  c.json({ error, message }, status)
