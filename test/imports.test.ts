@@ -48,7 +48,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['deployment', 'mechanisms', 'options', 'pricing', 'remote', 'rpc', 'core', 'x402', 'errors'],
     ...['npm:hono'],
   ],
-  cli: ['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'errors'],
+  cli: [
+    ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'errors'],
+    'npm:@commander-js/extra-typings',
+  ],
 }
 
 /** Files that may use what only Node has. */

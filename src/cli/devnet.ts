@@ -1,51 +1,40 @@
 /** `nano402 devnet`: a Nano network of one's own, until Ctrl-C. */
 import { once } from 'node:events'
-import { parseArgs } from 'node:util'
+import { Command, Option } from '@commander-js/extra-typings'
 import { type ServedDevnet, serveDevnet } from '../devnet/server.ts'
-import { type Command, UsageError, wholeNumber } from './command.ts'
+import { jsonOption, type MakeCommand, UsageError, wholeNumber } from './command.ts'
+import { printJson, printLine } from './terminal.ts'
 
 /** A node of Nano's own `dev` network listens on the same ones. */
-const PORT = '45000'
-const WS_PORT = '47000'
+const PORT = 45_000
+const WS_PORT = 47_000
 
-const help = `Usage: nano402 devnet [options]
+const description = `Starts a Nano network of its own in this process, for development and tests. It checks blocks, \
+signatures, work and forks as a node does, and answers like one. Its coins are worth nothing, and are gone when it ends.`
 
-Starts a Nano network of its own in this process, for development and tests. It checks
-blocks, signatures, work and forks as a node does, and answers like one. Its coins are
-worth nothing, and are gone when it ends.
-
-Options:
-  --port N        RPC port (default ${PORT}; 0 takes a free one)
-  --ws-port N     websocket port (default ${WS_PORT}; 0 takes a free one)
-  --host ADDRESS  address to listen on (default 127.0.0.1)
-  --confirm-ms N  how long a block stays unconfirmed, in ms (default 200)
-  --help          print this`
-
-export const devnet: Command = {
-  summary: 'start a Nano network of its own, with a faucet and a funded seed',
-  help,
-  async run(args) {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        port: { type: 'string', default: PORT },
-        'ws-port': { type: 'string', default: WS_PORT },
-        host: { type: 'string', default: '127.0.0.1' },
-        'confirm-ms': { type: 'string', default: '200' },
-      },
+export const devnet: MakeCommand = (terminal) =>
+  new Command('devnet')
+    .summary('start a Nano network of its own, with a faucet and a funded seed')
+    .description(description)
+    .addOption(new Option('--port <n>', 'RPC port; 0 takes a free one').argParser(wholeNumber(65_535)).default(PORT))
+    .addOption(new Option('--ws-port <n>', 'websocket port').argParser(wholeNumber(65_535)).default(WS_PORT))
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .addOption(
+      new Option('--confirm-ms <n>', 'how long a block stays unconfirmed')
+        .argParser(wholeNumber(3_600_000))
+        .default(200),
+    )
+    .addOption(jsonOption())
+    .action(async ({ json, ...options }) => {
+      const interrupted = terminal.interrupted()
+      const served = await start(options)
+      const { url, wsUrl } = served
+      const funded = await served.devnet.fundedSeed()
+      if (json) printJson(terminal.stdout, { network: 'nano:devnet', rpc: url, ws: wsUrl, ...funded })
+      else printLine(terminal.stdout, describe(served, funded))
+      if (!interrupted.aborted) await once(interrupted, 'abort')
+      await served.close()
     })
-    const served = await start({
-      port: wholeNumber('port', values.port, 65_535),
-      wsPort: wholeNumber('ws-port', values['ws-port'], 65_535),
-      host: values.host,
-      confirmMs: wholeNumber('confirm-ms', values['confirm-ms'], 3_600_000),
-    })
-    console.log(await describe(served))
-    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-    await served.close()
-    return 0
-  },
-}
 
 async function start(options: Parameters<typeof serveDevnet>[0]): Promise<ServedDevnet> {
   try {
@@ -56,8 +45,10 @@ async function start(options: Parameters<typeof serveDevnet>[0]): Promise<Served
   }
 }
 
-async function describe({ url, wsUrl, devnet }: ServedDevnet): Promise<string> {
-  const { seed, account } = await devnet.fundedSeed()
+function describe(
+  { url, wsUrl }: ServedDevnet,
+  { seed, account }: { readonly seed: string; readonly account: string },
+) {
   const request = JSON.stringify({ action: 'faucet', account, amount: '1000000000000000000000000000000' })
   return `A Nano network of its own (nano:devnet). Nothing on it is worth anything.
 
@@ -69,6 +60,7 @@ async function describe({ url, wsUrl, devnet }: ServedDevnet): Promise<string> {
              its account 0 holds 100 XNO: ${account}
 
   A paywall uses it with  NANO402_NETWORK=nano:devnet NANO402_RPC_URL=${url}
+  and a payer with        NANO402_SEED=<the seed> besides
 
 Ctrl-C ends it; nothing is kept.`
 }

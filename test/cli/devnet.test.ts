@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
-import packageJson from '../../package.json' with { type: 'json' }
+import { ran, start } from './support.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const running: ChildProcess[] = []
@@ -59,36 +59,31 @@ test('devnet prints what is needed to use it, and ends on a signal', async () =>
   expect(await ended).toMatchObject({ code: 0 })
 })
 
-test('--help tells what there is, and --version which it is', async () => {
-  const [help, commandHelp, version] = await Promise.all([
-    nano402('--help').ended,
-    nano402('devnet', '--help').ended,
-    nano402('--version').ended,
-  ])
-  expect(help).toMatchObject({ code: 0, output: expect.stringContaining('  devnet ') })
-  expect(commandHelp).toMatchObject({ code: 0, output: expect.stringContaining('--confirm-ms') })
-  expect(version).toEqual({ code: 0, output: `${packageJson.version}\n` })
+test('devnet --json prints one line of JSON for programs', async () => {
+  const devnet = start(['devnet', '--port', '0', '--ws-port', '0', '--json'])
+  const [line] = await devnet.printed(/.*\n/)
+  expect(JSON.parse(line)).toEqual({
+    network: 'nano:devnet',
+    rpc: expect.stringMatching(/^http:/),
+    ws: expect.stringMatching(/^ws:/),
+    seed: expect.stringMatching(/^[0-9A-F]{64}$/i),
+    privateKey: expect.any(String),
+    account: expect.stringMatching(/^nano_/),
+  })
+  devnet.interrupt()
+  expect(await devnet.ended).toMatchObject({ status: 0, err: '' })
 })
 
-test('a wrong command line ends with 2 and one sentence', async () => {
+test('a port that is taken ends it with 2 and one sentence', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
-  const address = taken.address()
-  const port = typeof address === 'object' && address ? String(address.port) : ''
-  const wrong = await Promise.all([
-    nano402('toString').ended,
-    nano402('devnet', '--ports', '1').ended,
-    nano402('devnet', '--port', '65536').ended,
-    nano402('devnet', '--port', port, '--ws-port', '0').ended,
-  ])
+  const { port } = taken.address() as AddressInfo
+  const { status, err } = await ran(['devnet', '--port', String(port), '--ws-port', '0'])
   taken.close()
-  expect(wrong.map(({ code }) => code)).toEqual([2, 2, 2, 2])
-  expect(wrong.map(({ output }) => output.trimEnd())).toEqual([
-    "nano402: There is no command 'toString'. See nano402 --help.",
-    expect.stringMatching(/^nano402: Unknown option '--ports'.*$/),
-    "nano402: --port takes a whole number from 0 to 65535, not '65536'.",
-    expect.stringMatching(/^nano402: The devnet cannot listen: .*EADDRINUSE.*$/),
-  ])
+  expect({ status, err }).toEqual({
+    status: 2,
+    err: expect.stringMatching(/^nano402: The devnet cannot listen: .*EADDRINUSE.*\n$/),
+  })
 })
 
 test('a devnet in process keeps no process alive', async () => {

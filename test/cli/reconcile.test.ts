@@ -1,33 +1,14 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import type { NodeRefusedError } from 'nano402'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { serve } from '../rpc/support.ts'
-import { plainEnvironment, ROOT, startExample } from '../support/child.ts'
+import { startExample } from '../support/child.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 import { openShop, purchase } from '../support/shop.ts'
 import { temporaryDirectory } from '../support/stores.ts'
 import { createWorld, freshAccount, type World } from '../support/world.ts'
-
-interface Ran {
-  readonly status: number
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs the built command. */
-async function nano402(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const child = spawn(process.execPath, ['dist/node/src/cli/main.js', ...args], {
-    cwd: ROOT,
-    env: { ...plainEnvironment(), NODE_NO_WARNINGS: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { status, out, err }
-}
+import { nano402 } from './support.ts'
 
 let world: World
 let account: string
@@ -139,7 +120,9 @@ describe('nano402 reconcile', () => {
     await shop.ask((await purchase(shop, world.buyer)).headers)
     await shop.paywall.close()
     const env = { NANO402_PAY_TO: account, NANO402_STORE: store, NANO402_RPC_URL: `http://127.0.0.1:1, ${rpc}` }
-    const ran = await nano402(['reconcile', '--since', '2020-01-01'], { ...env, NANO402_NETWORK: 'nano:devnet' })
+    const ran = await nano402(['reconcile', '--since', '2020-01-01'], {
+      env: { ...env, NANO402_NETWORK: 'nano:devnet' },
+    })
     expect(ran).toMatchObject({
       status: 0,
       out: expect.stringContaining('1 send since 2020-01-01T00:00:00Z: 1 matched'),
@@ -172,19 +155,26 @@ describe('nano402 reconcile', () => {
       wrong(...all, '--since', 'yesterday'),
       wrong(...all, '--price', '$1'),
       wrong(...all, '--network', 'nano:test'),
+      wrong(...all, '--csv', '--json'),
     ])
-    expect(ran.map(({ status, out }) => [status, out])).toEqual(Array(10).fill([2, '']))
+    expect(ran.map(({ status }) => status)).toEqual(Array(11).fill(2))
+    expect(ran.slice(0, 10).map(({ out }) => out)).toEqual(Array(10).fill(''))
     expect(ran.map(({ err }) => err)).toEqual([
       expect.stringMatching(/^nano402: --account \(or NANO402_PAY_TO\).*\n$/),
-      expect.stringMatching(/^nano402: --account: .*\n$/),
+      expect.stringMatching(
+        /^nano402: Option '--account <nano_...>' argument 'nano_1' is invalid\. Not a Nano account.*\n$/,
+      ),
       expect.stringMatching(/^nano402: --rpc \(or NANO402_RPC_URL\).*\n$/),
       expect.stringMatching(/^nano402: --store \(or NANO402_STORE\).*\n$/),
       'nano402: --store: there is no such file.\n',
       expect.stringMatching(/^nano402: The SQLite file .* cannot be opened.*\n$/),
       expect.stringMatching(/^nano402: A store in memory .*\n$/),
-      expect.stringMatching(/^nano402: --since takes .*'yesterday'\.\n$/),
-      expect.stringMatching(/^nano402: --price: .*\n$/),
-      'nano402: --network is nano:mainnet or nano:devnet.\n',
+      expect.stringMatching(/^nano402: Option '--since <time>' argument 'yesterday' is invalid\. Expected .*\n$/),
+      expect.stringMatching(/^nano402: Option '--price <xno>' argument '\$1' is invalid\. Not an amount in XNO.*\n$/),
+      expect.stringMatching(
+        /^nano402: .*'nano:test' is invalid\. Allowed choices are nano:mainnet, nano:devnet\..*\n$/,
+      ),
+      expect.stringMatching(/^nano402: Option '--json' cannot be used with option '--csv'\..*\n$/),
     ])
   })
 })
