@@ -12,7 +12,10 @@ import { ROOT } from './support/child.ts'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   announce: [],
-  nano: ['errors', 'npm:blakejs', 'npm:tweetnacl'],
+  nano: [
+    ...['errors', 'npm:blakejs', 'npm:tweetnacl', 'npm:@noble/hashes/hmac.js', 'npm:@noble/hashes/sha2.js'],
+    ...['npm:@scure/bip39', 'npm:@scure/bip39/wordlists/english.js'],
+  ],
   zod: ['npm:zod/mini'],
   x402: ['errors', 'zod'],
   core: ['x402', 'errors', 'npm:lru-cache'],
