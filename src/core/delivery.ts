@@ -146,7 +146,7 @@ export function createDelivery(
       const { headers, ready, copies } = begin(answer.status, answer.headers)
       const refused = await ready
       if (refused) return refused.toResponse()
-      if (copies.length > 0) void copyBody(answer.clone().body, copies).catch(() => {}) // cut short: no copy
+      if (copies.length > 0) void copyBody(answer, copies)
       return marked(answer, headers)
     },
   }
@@ -171,15 +171,19 @@ function marked(response: Response, headers: readonly Header[]): Response {
   }
 }
 
-/** Gives copies the bytes of a body beside its reader, who does not wait for them. */
-async function copyBody(body: ReadableStream<Uint8Array> | null, copies: readonly AnswerCopy[]): Promise<void> {
-  const reader = body?.getReader()
-  for (let next = await reader?.read(); next?.value; next = await reader?.read()) {
-    const { value } = next
-    const wanted = copies.filter((copy) => copy.write(value))
-    if (wanted.length === 0) return reader?.cancel()
+/** Gives copies the bytes of a body beside its reader, who does not wait for them. Never rejects. */
+async function copyBody(answer: Response, copies: readonly AnswerCopy[]): Promise<void> {
+  try {
+    const reader = answer.clone().body?.getReader()
+    for (let next = await reader?.read(); next?.value; next = await reader?.read()) {
+      const { value } = next
+      const wanted = copies.filter((copy) => copy.write(value))
+      if (wanted.length === 0) return void reader?.cancel().catch(() => {}) // told only when the answer has ended
+    }
+    for (const copy of copies) copy.end()
+  } catch {
+    for (const copy of copies) copy.cut()
   }
-  for (const copy of copies) copy.end()
 }
 
 /** A waiting lease must not keep a process alive. Edge runtimes give timers as numbers. */

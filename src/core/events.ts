@@ -20,6 +20,8 @@ export type PaywallEvent =
       readonly status: number
       readonly fault?: unknown
     }
+  /** A request was given the answer again that its payment has bought: see `paymentIdentifier`. */
+  | { readonly type: 'replayed'; readonly route: string }
   /** The payment is genuine, exact and confirmed. `ms`: how long finding that out took. */
   | { readonly type: 'confirmed'; readonly route: string; readonly scheme: string; readonly ms: number }
   /** The claims were taken. `ms`: how long the store took. */

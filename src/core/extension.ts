@@ -39,12 +39,14 @@ export interface StartedAnswer {
   readonly marks: readonly Header[]
 }
 
-/** Gets the bytes of an answer as they leave. One that never hears the end was cut short. */
+/** Gets the bytes of an answer as they leave. */
 export interface AnswerCopy {
   /** False: no more of them are wanted. */
   write(bytes: Uint8Array): boolean
   /** They were all. */
   end(): void
+  /** There will be no more, and they were not all. */
+  cut(): void
 }
 
 export interface Extension {

@@ -66,7 +66,11 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
     const payment = route.wire.read(request.headers)
     if (payment === undefined) return await refuse('payment_required', request, route)
     const taken = typeof payment === 'string' ? refusal(payment) : await take(payment, request, route)
-    if (isRefusal(taken)) return taken.answer ?? (await refuse(taken.code, request, route, true))
+    if (isRefusal(taken) && taken.answer) {
+      route.emit?.({ type: 'replayed', route: route.name })
+      return taken.answer
+    }
+    if (isRefusal(taken)) return await refuse(taken.code, request, route, true)
     const { settled, scheme, amount, ms } = taken
     const { payer = '', transaction, network } = settled.settlement
     const paid = { payer, amount, transaction, network, scheme }

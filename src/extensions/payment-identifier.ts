@@ -159,6 +159,7 @@ function copyOf(
     end() {
       if (chunks) finish({ status, headers: [...kept, ...marks], body: encodeBase64Url(joinChunks(chunks, size)) })
     },
+    cut: () => finish('dropped'),
   }
 }
 

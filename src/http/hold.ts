@@ -50,6 +50,7 @@ interface Copy {
   /** False: no more of them are wanted. */
   write(bytes: Uint8Array): boolean
   end(): void
+  cut(): void
 }
 
 /** Who decides what leaves: what `guard` gives when it is paid, for one. */
@@ -144,10 +145,11 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   const copy = ([chunk, encoding]: unknown[]) => {
     if (copies.length === 0 || !chunk || typeof chunk === 'function') return
     const bytes = typeof chunk === 'string' ? encodeText(chunk, encoding) : (chunk as Uint8Array)
-    copies = bytes ? copies.filter((one) => one.write(bytes)) : []
+    if (bytes) copies = copies.filter((one) => one.write(bytes))
+    else finishCopies('cut')
   }
-  const endCopies = () => {
-    for (const one of copies) one.end()
+  const finishCopies = (how: 'end' | 'cut') => {
+    for (const one of copies) one[how]()
     copies = []
   }
 
@@ -171,7 +173,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
       ended = true
     }
     copy(args)
-    endCopies()
+    finishCopies('end')
     return res
   }
   res.flushHeaders = () => {
@@ -185,6 +187,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   }
   res.destroy = (...args: unknown[]) => {
     if (state === 'before') abandon() // the handler's own doing: a client that goes away does not call it
+    finishCopies('cut')
     return native.destroy(...args)
   }
   void expired.then((answer) => {

@@ -60,6 +60,7 @@ export function createMetrics({ registry = new Registry(), prefix = 'nano402_' }
   const claims = counter('claims_total', 'Payments claimed.', ['route', 'mechanism'])
   const grants = counter('grants_total', 'Handler runs granted to a payment.', ['route', 'mechanism'])
   const deliveries = counter('deliveries_total', 'Paid answers on their way.', ['route', 'mechanism'])
+  const replays = counter('replays_total', 'Stored answers given again under a payment identifier.', ['route'])
   const undelivered = counter('undelivered_total', 'Grants without an answer.', ['route', 'reason'])
   const received = counter(
     'received_xno_total',
@@ -86,6 +87,8 @@ export function createMetrics({ registry = new Registry(), prefix = 'nano402_' }
         return challenges.inc({ route: route(event.route) })
       case 'refused':
         return refusals.inc({ route: route(event.route), reason: event.code })
+      case 'replayed':
+        return replays.inc({ route: route(event.route) })
       case 'confirmed':
         return verifying.observe({ phase: 'verify' }, event.ms / 1000)
       case 'claimed':

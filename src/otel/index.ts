@@ -56,6 +56,8 @@ function tell(event: PaywallEvent): Told {
       const attributes = about(event, { 'nano402.code': code, 'nano402.status': status })
       return { name: 'nano402 refuse', attributes, ...(fault !== undefined && { error: messageOf(fault) }) }
     }
+    case 'replayed':
+      return { name: 'nano402 replay', attributes: about(event, {}) }
     case 'confirmed':
       return { name: 'nano402 verify', attributes: about(event, { 'nano402.scheme': event.scheme }), ms: event.ms }
     case 'claimed':
