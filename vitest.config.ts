@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^#(.+)$/, replacement: here('./src/$1.node.ts') },
       { find: /^nano402$/, replacement: here('./src/index.ts') },
       { find: /^nano402\/(express|hono|next)$/, replacement: here('./adapters/$1.ts') },
+      { find: /^nano402\/(x402|faremeter|nanosession)$/, replacement: here('./src/sdk/$1.ts') },
       { find: /^nano402\/(\w+\/\w+)$/, replacement: here('./src/$1.ts') },
       { find: /^nano402\/(\w+)$/, replacement: here('./src/$1/index.ts') },
     ],

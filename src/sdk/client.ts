@@ -1,0 +1,59 @@
+/** The SDK's `SchemeNetworkClient`: `@x402/fetch` and `@x402/axios` ask and present, and the payer pays. */
+import type { PaidOffer, Payer } from '../client/index.ts'
+import { NoPayableOfferError } from '../errors.ts'
+import { type PaymentRequirements, type SettlementResponse, X402_VERSION } from '../x402/shapes.ts'
+import { ASSET, SCHEME } from './offers.ts'
+
+export interface NanoClientOptions {
+  /**
+   * Where the requests go, such as `https://api.example.com`. The SDK does not tell whom it pays: without this, the payer's
+   * `perHost` and `pinPayTo` see all servers as one.
+   */
+  readonly origin?: string
+}
+
+/** What `x402Client.register` takes. Structural, so that no version of the SDK is needed to compile. */
+export interface NanoClient {
+  readonly scheme: 'exact'
+  createPaymentPayload(
+    x402Version: number,
+    requirements: PaymentRequirements,
+  ): Promise<{ x402Version: number; payload: Record<string, unknown> }>
+  /** Lets XNO pass the SDK's `spendControls`, whose default bound of "$1" then reads 1 XNO. */
+  findDefaultAsset(asset: string, network: string): { asset: string; decimals: number; symbol: string } | undefined
+  readonly schemeHooks: { onPaymentResponse(context: PaymentResponse): Promise<void> }
+}
+
+interface PaymentResponse {
+  readonly paymentPayload: { readonly payload: object }
+  readonly settleResponse?: Pick<SettlementResponse, 'success'>
+}
+
+/**
+ * Pays for the clients of the official SDK: `new x402Client().register('nano:mainnet', nanoClient(payer))`.
+ *
+ * Budget, journal and rules for offers are the payer's; one offer is paid once. What such a client does not do is show a
+ * payment again: after a lost answer or a 503, `payer.unfinished()` has the proof, and `payer.present` shows it.
+ *
+ * @throws From `createPaymentPayload`, what `payer.pay` throws.
+ */
+export function nanoClient(payer: Payer, { origin }: NanoClientOptions = {}): NanoClient {
+  const paid = new WeakMap<object, PaidOffer>()
+  return {
+    scheme: SCHEME,
+    findDefaultAsset: (asset, network) =>
+      asset === ASSET && network.startsWith('nano:') ? { asset, decimals: 30, symbol: 'XNO' } : undefined,
+    async createPaymentPayload(x402Version, requirements) {
+      if (x402Version !== X402_VERSION) throw new NoPayableOfferError('Only x402 version 2 is paid.')
+      const offer = await payer.pay(requirements, origin === undefined ? {} : { url: origin })
+      const payload = { ...offer.payload }
+      paid.set(payload, offer)
+      return { x402Version, payload }
+    },
+    schemeHooks: {
+      async onPaymentResponse({ paymentPayload, settleResponse }) {
+        if (settleResponse?.success) await paid.get(paymentPayload.payload)?.delivered()
+      },
+    },
+  }
+}

@@ -1,0 +1,42 @@
+/** The client half of Faremeter and of NanoSession: shown the offers of a 402, a handler says which it can pay. */
+import type { Payer } from '../client/index.ts'
+import type { PaymentRequirements } from '../x402/shapes.ts'
+import { isNano } from './offers.ts'
+
+/** An entry of `accepts`, as Faremeter types it. */
+export type Offered = Omit<PaymentRequirements, 'extra'> & { readonly extra?: object }
+
+/** One offer that can be paid. */
+export interface PaymentExecer<O extends Offered = Offered> {
+  readonly requirements: O
+  /** Pays, and gives what goes into the payment beside `accepted`. @throws what `payer.pay` throws */
+  exec(): Promise<{ payload: object }>
+}
+
+export type PaymentHandler = <O extends Offered>(
+  context: { readonly request: RequestInfo | URL },
+  accepts: readonly O[],
+) => Promise<PaymentExecer<O>[]>
+
+/**
+ * Pays for `@faremeter/fetch`: `wrap(fetch, { handlers: [paymentHandler(payer)], retryCount: 0 })`.
+ *
+ * Budget, journal and rules for offers are the payer's; one offer is paid once. Leave `retryCount` at 0: Faremeter's retry is
+ * a new request, which a server answers with a new offer. `payer.unfinished()` has the payments that were not served.
+ */
+export function paymentHandler(payer: Payer): PaymentHandler {
+  return async ({ request }, accepts) =>
+    accepts.filter(isNano).map((requirements) => ({
+      requirements,
+      exec: async () => ({
+        payload: { ...(await payer.pay(requirements as PaymentRequirements, asked(request))).payload },
+      }),
+    }))
+}
+
+/** Where the request went. A relative URL is the page's own business, and tells us nothing. */
+function asked(request: RequestInfo | URL): { url?: string; method?: string } {
+  if (request instanceof Request) return { url: request.url, method: request.method }
+  const url = String(request)
+  return URL.canParse(url) ? { url } : {}
+}
