@@ -19,7 +19,7 @@ export interface PaywallRequest {
 }
 
 /** Path and query as they were sent. Scheme and host are the client's word, so they are no part of it. */
-export function targetOf(request: PaywallRequest): string {
+export function targetOf(request: { readonly url: string }): string {
   const { url } = request
   if (url.startsWith('/')) return url
   const path = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(url)?.[0].length ?? 0

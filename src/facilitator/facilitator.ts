@@ -32,6 +32,7 @@ import {
   type Order,
   readBoundRequest,
   readOrder,
+  readPresented,
 } from '../remote/wire.ts'
 import {
   type PaymentPayload,
@@ -211,7 +212,7 @@ export function createFacilitator(options: FacilitatorOptions = {}): Facilitator
           maxTimeoutMs: maxTimeoutSeconds * 1000,
         })
         const request = boundAs(order)
-        const presented = readPaymentPayload(order.paymentPayload)
+        const presented = readPresented(order.paymentPayload)
         const known = presented && (await openPayment(presented, request, till))
         const isGood =
           known?.kind === 'opened' && (Date.now() <= known.quote.expiresAtMs || price <= known.quote.resourceAmount)

@@ -6,6 +6,7 @@ import {
   readSettlementResponse,
   type SettlementResponse,
 } from '../x402/shapes.ts'
+import type { PresentedPayment } from '../x402/wire.ts'
 import * as z from '../zod.ts'
 
 /**
@@ -39,11 +40,7 @@ export interface Order extends BoundRequest {
 export interface ClaimOrder extends BoundRequest {
   /** Drawn at random for this run: 32 hex digits. Asked again with the same one, nothing is claimed twice. */
   readonly owner: string
-  readonly payment: {
-    readonly accepted: Partial<PaymentRequirements>
-    readonly payload: Readonly<Record<string, unknown>>
-    readonly extensions?: Readonly<Record<string, unknown>>
-  }
+  readonly payment: PresentedPayment
   readonly attempts: number
   readonly leaseMs: number
   /** The price of today in raw: only on request. */
@@ -87,6 +84,20 @@ function makeReaders() {
   const anyObject = z.record(z.string(), z.unknown())
   const ids = z.array(shortText).check(z.minLength(1), z.maxLength(8))
 
+  const payment = z.object({
+    accepted: z.object({
+      scheme: z.optional(z.string()),
+      network: z.optional(z.string()),
+      amount: z.optional(z.string()),
+      asset: z.optional(z.string()),
+      payTo: z.optional(z.string()),
+      maxTimeoutSeconds: z.optional(z.number()),
+      extra: z.optional(anyObject),
+    }),
+    payload: anyObject,
+    extensions: z.optional(anyObject),
+  })
+
   const bound = {
     method: z.string().check(z.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$/)),
     url: z.string().check(z.regex(/^\//), z.maxLength(16_384)),
@@ -103,19 +114,7 @@ function makeReaders() {
   const claimOrder = z.object({
     ...bound,
     owner: hex(32),
-    payment: z.object({
-      accepted: z.object({
-        scheme: z.optional(z.string()),
-        network: z.optional(z.string()),
-        amount: z.optional(z.string()),
-        asset: z.optional(z.string()),
-        payTo: z.optional(z.string()),
-        maxTimeoutSeconds: z.optional(z.number()),
-        extra: z.optional(anyObject),
-      }),
-      payload: anyObject,
-      extensions: z.optional(anyObject),
-    }),
+    payment,
     attempts: z.int().check(z.gte(1), z.lte(1_000_000)),
     leaseMs,
     price: z.optional(raw),
@@ -134,6 +133,7 @@ function makeReaders() {
   ])
   return {
     boundRequest: reader<BoundRequest>(z.object(bound)),
+    presented: reader<PresentedPayment>(payment),
     order: reader<Order>(order),
     claimOrder: reader<ClaimOrder>(claimOrder),
     holdOrder: reader<HoldOrder>(z.object({ owner: hex(32), ids, keepUntilMs: instant, leaseMs })),
@@ -172,6 +172,7 @@ const readers = () => {
 
 /** Each gives the value if it has the shape, otherwise undefined. */
 export const readBoundRequest = (value: unknown) => readers().boundRequest(value)
+export const readPresented = (value: unknown) => readers().presented(value)
 export const readOrder = (value: unknown) => readers().order(value)
 export const readClaimOrder = (value: unknown) => readers().claimOrder(value)
 export const readHoldOrder = (value: unknown) => readers().holdOrder(value)

@@ -165,7 +165,7 @@ describe.each(Object.entries(shops))('with %s', (_name, options) => {
         const readsAll = 'price' in options
         const same =
           method === request.method &&
-          targetOf({ method, url, headers: new Headers() }) === request.url &&
+          targetOf({ url }) === request.url &&
           (!readsAll || (body === BODY && plan === 'free'))
         if (same) return
         const bytes = new TextEncoder().encode(body)
