@@ -176,6 +176,9 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     return items.filter((item) => item !== undefined)
   }
 
+  const publicKeys = async () => signer?.publicKeys() ?? []
+  const self = selfRoutes({ resources, health: backing.health, publicKeys })
+
   let own: PaywallRoute | undefined
   const ownRoute = () => {
     own ??= createRoute({})
@@ -200,7 +203,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
           })),
         ),
       ),
-    routes: () => selfRoutes({ resources, health: backing.health, publicKeys: async () => signer?.publicKeys() ?? [] }),
+    routes: () => self,
     health: backing.health,
     async close({ timeoutMs = 30_000 } = {}) {
       await traffic.drain(timeoutMs)
