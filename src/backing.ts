@@ -32,9 +32,9 @@ export const openBacking = (options: DeploymentOptions, isProduction: boolean): 
     : facilitatorBacking(options.facilitator, options)
 
 function ownBacking(options: DeploymentOptions, isProduction: boolean): Backing {
-  const { confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000 } = options
+  const { network = 'nano:mainnet', confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000 } = options
   const { seal, ledger, feed, payTo, store, health, close } = openDeployment(options, isProduction)
-  const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs })
+  const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs, network })
   return {
     schemes: [...new Set(mechanisms.map(({ scheme }) => scheme))],
     payTo,

@@ -19,7 +19,15 @@ export type { PaymentIdentifierOptions } from './extensions/payment-identifier.t
 export { type HoldOptions, holdResponse, sendAnswer, sendResponse, type WrittenResponse } from './http/hold.ts'
 export { nodeRequest, type ReadRequest } from './http/request.ts'
 export { instanceFor, isPaywall, routeFor } from './instance.ts'
+export type { ExactOptions } from './mechanisms/exact.ts'
+export type { MechanismName } from './mechanisms/names.ts'
 export { type SessionProof, sessionMechanism } from './mechanisms/session/session.ts'
+export { type SignatureProof, signatureMechanism } from './mechanisms/signature/signature.ts'
+export {
+  type SignedBlockOptions,
+  type SignedBlockProof,
+  signedBlockMechanism,
+} from './mechanisms/signed-block/signed-block.ts'
 export type { DeploymentOptions, PaywallOptions, Price, RouteOptions, RpcOption } from './options.ts'
 export { checkOptions } from './options.ts'
 export { type CloseOptions, createPaywall, type Description, type Paywall, type PaywallRoute } from './paywall.ts'

@@ -6,6 +6,7 @@ import type { Store } from './core/store.ts'
 import { ConfigError } from './errors.ts'
 import type { DiscoveryOptions } from './extensions/bazaar.ts'
 import type { PaymentIdentifierOptions } from './extensions/payment-identifier.ts'
+import { MECHANISM_NAMES, type MechanismName } from './mechanisms/names.ts'
 import type { FacilitatorAddress } from './remote/ask.ts'
 import type { Endpoint, NanoNode, Network } from './rpc/index.ts'
 import { WIRE_NAMES, type WireName } from './x402/wires.ts'
@@ -82,8 +83,8 @@ export interface DeploymentOptions {
   readonly leaseMs?: number
   /** How many of the nodes must call a payment confirmed. Default 1. */
   readonly quorum?: number
-  /** Ways to pay: `'session'`, or objects of the `Mechanism` interface. Default `['session']`. */
-  readonly mechanisms?: readonly ('session' | Mechanism)[]
+  /** Ways to pay, each an offer in the 402: names, or objects of the `Mechanism` interface. Default `['session']`. */
+  readonly mechanisms?: readonly (MechanismName | Mechanism)[]
   /**
    * [NANO402_WIRE, comma-separated] The forms in which payments are asked for and presented: `'x402'` (version 2),
    * `'x402-v1'`, `'nanosession-3'`, `'nanosession-5'`, `'nanosession-7'`. Default `['x402']`.
@@ -188,7 +189,7 @@ function makeSchemas() {
     onEvent: z.optional(func),
     wire: z.optional(z.array(z.enum(WIRE_NAMES)).check(z.minLength(1))),
     mechanisms: z.optional(
-      z.array(z.union([z.literal('session'), objectWith('offer', 'read', 'verify')])).check(z.minLength(1)),
+      z.array(z.union([z.enum(MECHANISM_NAMES), objectWith('offer', 'read', 'verify')])).check(z.minLength(1)),
     ),
   }
   return { options: z.strictObject({ ...route, ...deployment }), routeOptions: z.strictObject(route) }
@@ -218,7 +219,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   discovery:
     "{ path, method, queryParams, pathParams, bodyType, body, inputSchema, output }, with a path such as '/items/:id'",
   receipts: 'a key of 64 hex digits, or a list [current, previous]',
-  mechanisms: "a list of 'session' or objects of the Mechanism interface",
+  mechanisms: `a list of ${MECHANISM_NAMES.join(', ')}, or objects of the Mechanism interface`,
 }
 
 function check(schema: z.ZodMiniType & { readonly shape: object }, options: unknown): void {

@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   secret: ['core', 'nano', 'errors'],
   extensions: ['core', 'x402', 'errors'],
   discovery: ['extensions', 'core', 'nano', 'x402'],
-  options: ['extensions', 'remote/ask.ts', 'core', 'rpc', 'x402', 'errors', 'zod'],
+  options: ['extensions', 'remote/ask.ts', 'mechanisms/names.ts', 'core', 'rpc', 'x402', 'errors', 'zod'],
   pricing: ['options', 'core', 'nano', 'errors'],
   observe: ['core', 'rpc'],
   deployment: [...['options', 'observe', 'secret', 'announce', 'rpc', 'stores', 'devnet'], ...['core', 'errors']],

@@ -13,6 +13,8 @@ export interface ClaimTerms {
 export interface HeldClaims {
   /** Starts the leases anew. False: somebody else took one. */
   renew(): Promise<boolean>
+  /** Whether they are still ours. Asks the store only when their leases are well under way. */
+  keep(): Promise<boolean>
   /** Makes them final. Asks a store that fails again until the lease is over. @throws `StoreError`, `LeaseLostError` */
   commit(): Promise<void>
   /**
@@ -32,6 +34,9 @@ export const deliveryKey = (id: ClaimId): string => `delivered:${id}`
 /** The record that says that this claim's payment was presented too late for its price. */
 export const latenessKey = (id: ClaimId): string => `late:${id}`
 
+/** The record whose version is the number of attempts at this claim that do not count. */
+const cancelledKey = (id: ClaimId): string => `cancelled:${id}`
+
 /** Claims that one owner took together, as plain data: whoever knows the owner's name can carry on with them. */
 export interface Hold {
   readonly ids: readonly ClaimId[]
@@ -42,6 +47,8 @@ export interface Hold {
 /** Claims that were taken in this process, which can name them. */
 export interface OwnClaims extends HeldClaims {
   readonly hold: Hold
+  /** Gives them back as if they had not been taken: no handler has run, so no attempt is counted. */
+  cancel(): Promise<void>
 }
 
 /** What an owner can do with a hold. Each step may be asked again. They reject with `StoreError` when nobody can answer. */
@@ -64,7 +71,7 @@ export async function claimAll(
 ): Promise<OwnClaims | Exclude<ClaimResult, 'claimed'>> {
   const leaseEndMs = Date.now() + terms.leaseMs
   for (const [taken, id] of ids.entries()) {
-    const result = await store.claim(id, owner, terms).catch(async (fault: unknown) => {
+    const result = await claimOne(store, id, owner, terms).catch(async (fault: unknown) => {
       await giveBack(store, ids.slice(0, taken + 1), owner) // this one too: nobody knows whether it was taken
       throw fault
     })
@@ -72,8 +79,32 @@ export async function claimAll(
     await giveBack(store, ids.slice(0, taken), owner)
     return result
   }
-  const hold = { ids, owner, keepUntilMs: terms.keepUntilMs }
-  return { ...keepClaims(stepsIn(store, hold), { leaseMs: terms.leaseMs, leaseEndMs }), hold }
+  const { leaseMs, keepUntilMs } = terms
+  const hold = { ids, owner, keepUntilMs }
+  const claims = keepClaims(stepsIn(store, hold), { leaseMs, leaseEndMs })
+  return {
+    ...claims,
+    hold,
+    async cancel() {
+      const discounted = Promise.all(ids.map((id) => discount(store, id, keepUntilMs)))
+      await answerBefore(Date.now() + leaseMs, discounted).catch(() => {}) // counted, then
+      await claims.release()
+    },
+  }
+}
+
+/** Claims an id. Only one that seems to be used up is looked at for attempts that do not count. */
+async function claimOne(store: Store, id: ClaimId, owner: Owner, terms: ClaimTerms): Promise<ClaimResult> {
+  const result = await store.claim(id, owner, terms)
+  if (result !== 'exhausted') return result
+  const cancelled = (await store.read(cancelledKey(id)))?.version ?? 0
+  return cancelled === 0 ? result : store.claim(id, owner, { ...terms, attempts: terms.attempts + cancelled })
+}
+
+/** Notes that the last attempt at a claim does not count. Only who holds the claim writes, so nobody is faster. */
+async function discount(store: Store, id: ClaimId, keepUntilMs: number): Promise<void> {
+  const version = (await store.read(cancelledKey(id)))?.version ?? 0
+  await store.write(cancelledKey(id), version, '', keepUntilMs)
 }
 
 /** The steps of a hold, in the store where it was taken. */
@@ -109,12 +140,13 @@ export function keepClaims(
     leaseEndMs = newEndMs
     return true
   }
+  const keep = async () => Date.now() < leaseEndMs - leaseMs / 3 || answerBefore(Date.now() + leaseMs, renew())
   return {
     renew,
+    keep,
     async commit() {
       // Who slept while its lease ran out may have been overtaken, and has to know that before it uses anything up.
-      const isFresh = Date.now() < leaseEndMs - leaseMs / 3
-      if (!isFresh && !(await answerBefore(Date.now() + leaseMs, renew()))) throw lost()
+      if (!(await keep())) throw lost()
       const deadlineMs = Math.max(leaseEndMs, Date.now() + COMMIT_RETRY_MS)
       for (;;) {
         try {

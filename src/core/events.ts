@@ -22,7 +22,7 @@ export type PaywallEvent =
     }
   /** A request was given the answer again that its payment has bought: see `paymentIdentifier`. */
   | { readonly type: 'replayed'; readonly route: string }
-  /** The payment is genuine, exact and confirmed. `ms`: how long finding that out took. */
+  /** The payment is genuine and exact, and confirmed unless settling it is ours to do. `ms`: how long finding that out took. */
   | { readonly type: 'confirmed'; readonly route: string; readonly scheme: string; readonly ms: number }
   /** The claims were taken. `ms`: how long the store took. */
   | { readonly type: 'claimed'; readonly route: string; readonly scheme: string; readonly ms: number }

@@ -202,26 +202,28 @@ export async function takePayment(
   if (claims === 'spent' && uses[0]) return uses[0].spent()
   if (typeof claims === 'string') return refusal(CLAIM_REFUSALS[claims])
   emit?.({ type: 'claimed', route: name, scheme, ms: lap() })
-  const orRelease = async (fault: unknown): Promise<never> => {
-    await claims.release()
+  const orCancel = async (fault: unknown): Promise<never> => {
+    await claims.cancel()
     throw fault
   }
   // Once more: a store that was emptied meanwhile lets anybody claim what was spent. Emptied later, it knows no claim to commit.
-  if (await isFromBeforeReset(quote, till).catch(orRelease)) {
-    await claims.release()
+  if (await isFromBeforeReset(quote, till).catch(orCancel)) {
+    await claims.cancel()
     return refusal('store_reset')
   }
   for (const use of uses) {
-    const objection = await use.claimed().catch(orRelease)
+    const objection = await use.claimed().catch(orCancel)
     if (!objection) continue
-    await claims.release()
+    await claims.cancel()
     return objection
   }
-  const settled = await verified.settle(request).catch(orRelease)
+  const settled = await verified.settle(request).catch(orCancel)
   if (isRefusal(settled)) {
-    await claims.release()
+    await claims.cancel()
     return settled
   }
+  // Settling may have taken longer than the lease: whoever took the claims over may be serving.
+  if (!(await claims.keep().catch(orCancel))) return refusal('payment_in_progress')
   const amount = BigInt(settled.settlement.amount ?? quote.amount)
   return { kind: 'taken', settled, scheme, amount, claims, uses, ms: lap() }
 }

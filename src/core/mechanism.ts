@@ -22,7 +22,7 @@ export interface Mechanism<P extends Proof = Proof> {
   /** The proof in its one form; undefined when it has not the form of this mechanism. Pure. */
   read(payment: PresentedPayment): P | undefined
   /**
-   * Is this exactly what the quote asks, and confirmed? Reads only, and may wait. The quote is what we sealed, never what
+   * Is this exactly what the quote asks, and confirmed, unless settling does that? Reads only, and may wait. The quote is what we sealed, never what
    * the client echoed. A fault (a node that is down) is thrown.
    */
   verify(proof: P, quote: Quote, client: Client): Promise<Refusal | Verified>
@@ -41,7 +41,7 @@ export interface Verified {
   readonly ids: readonly ClaimId[]
   /** When the payment was made, as far as anybody knows (Unix time in ms). */
   readonly paidAtMs?: number | undefined
-  /** Takes the payment, where it is not taken already. Asked once, after the claim. */
+  /** Takes the payment, where it is not taken already: it is confirmed then. Asked once, after the claim. */
   settle(client: Client): Promise<Refusal | Settled>
 }
 

@@ -21,7 +21,8 @@ import { TAG_MODULUS } from '../core/quote.ts'
 import { answerFor, isRefusal, type RefusalCode } from '../core/refusal.ts'
 import { type Health, openDeployment } from '../deployment.ts'
 import { InvalidValueError } from '../errors.ts'
-import { type MechanismName, openMechanisms } from '../mechanisms/open.ts'
+import type { MechanismName } from '../mechanisms/names.ts'
+import { openMechanisms } from '../mechanisms/open.ts'
 import { checkOptions, type DeploymentOptions, processEnvironment, splitOptions, withEnvironment } from '../options.ts'
 import { parsePayTo, parsePrice } from '../pricing.ts'
 import {
@@ -132,7 +133,7 @@ export function createFacilitator(options: FacilitatorOptions = {}): Facilitator
     environment.NODE_ENV === 'production',
   )
   const { ledger, seal } = opened
-  const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs })
+  const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs, network })
 
   function of(resourceServer: string): Facilitator & ClaimDesk {
     const ownerOf = (kind: 'claim' | 'settlement', id: string) => JSON.stringify([kind, resourceServer, id])

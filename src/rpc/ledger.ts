@@ -4,8 +4,9 @@
  */
 import { LRUCache } from 'lru-cache'
 import { ConfigError, NodeUnavailableError } from '../errors.ts'
-import type { BlockHash } from '../nano/index.ts'
+import { type BlockHash, hashBlock, type NanoAddress, type StateBlock } from '../nano/index.ts'
 import { createBatch } from './batch.ts'
+import { type AccountInfo, accountInfo, publish } from './calls.ts'
 import type { ConfirmationFeed } from './feed.ts'
 import type { NanoNode } from './node.ts'
 import { type LedgerBlock, observe } from './observe.ts'
@@ -29,6 +30,8 @@ export interface LedgerOptions {
   readonly pollMs?: number
   /** How many blocks are remembered. Default 10,000. */
   readonly cacheSize?: number
+  /** How many accounts are asked about at once, and how many blocks published. Default 64. */
+  readonly maxCalls?: number
   /** How long one joint lookup may take, all nodes and tries included. Default 20,000. */
   readonly lookupTimeoutMs?: number
 }
@@ -47,6 +50,19 @@ export interface Ledger {
     hash: BlockHash,
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<LedgerBlock | undefined>
+  /**
+   * An account's state, confirmed and not, as one node says it: good for refusing early, proof of nothing.
+   *
+   * @throws `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`), also when too much is being asked.
+   */
+  account(account: NanoAddress, signal?: AbortSignal): Promise<AccountInfo | undefined>
+  /**
+   * Hands a signed send to the network. It is not confirmed by that.
+   *
+   * @throws `NodeRefusedError` (`ERR_NODE_REFUSED`) when the node refused it and has not got it;
+   * `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`) when it is not known whether it has.
+   */
+  publish(send: StateBlock): Promise<BlockHash>
   /** Ends the waiting. The nodes and the feed are the caller's to close. */
   close(): void
 }
@@ -60,7 +76,7 @@ export interface Ledger {
  */
 export function createLedger(options: LedgerOptions): Ledger {
   const { node, nodes, quorum = 1, feed, maxBatch = 128, maxWaiting = 1_024, pollMs = 250 } = options
-  const { cacheSize = 10_000, lookupTimeoutMs = 20_000 } = options
+  const { cacheSize = 10_000, lookupTimeoutMs = 20_000, maxCalls = 64 } = options
   if (!Number.isInteger(quorum) || quorum < 1 || quorum > Math.max(1, nodes.length)) {
     throw new ConfigError(`Option quorum is ${quorum}, but there are ${nodes.length} Nano nodes to agree (option rpc).`)
   }
@@ -74,10 +90,12 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
   const closing = new AbortController()
 
-  const look = async (hashes: readonly BlockHash[]) => {
+  const inTime = <T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     const late = new NodeUnavailableError(`The Nano node did not answer within ${lookupTimeoutMs} ms.`)
-    const limits = { timeoutMs: lookupTimeoutMs, late, signals: [closing.signal] }
-    const sights = await withDeadline((signal) => observe(observer, hashes, signal), limits)
+    return withDeadline(ask, { timeoutMs: lookupTimeoutMs, late, signals: [closing.signal] })
+  }
+  const look = async (hashes: readonly BlockHash[]) => {
+    const sights = await inTime((signal) => observe(observer, hashes, signal))
     for (const [hash, sight] of sights) {
       const isShown = sight !== undefined && !(sight instanceof NodeUnavailableError)
       // Confirmed is for good, whatever a slower answer still says.
@@ -91,6 +109,12 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (sight instanceof NodeUnavailableError) throw sight
     return sight
   }
+  const accountOf = shareCalls(maxCalls, (account: NanoAddress) =>
+    inTime((signal) => accountInfo(node, account, signal)),
+  )
+  const published = shareCalls(maxCalls, (_hash: BlockHash, send: StateBlock) =>
+    inTime((signal) => publish(node, send, 'send', signal)),
+  )
   const poller = createPoller({ look, maxBatch, maxWaiting, pollMs })
   const unsubscribe = feed?.on((hash) => poller.hint(hash))
 
@@ -119,10 +143,30 @@ export function createLedger(options: LedgerOptions): Ledger {
       const leftMs = timeoutMs - (performance.now() - startMs)
       return leftMs > 0 ? poller.wait(hash, { last: first, timeoutMs: leftMs, signal }) : first
     },
+    account: (account, signal) => unlessAborted(accountOf(account), signal),
+    publish: (send) => published(hashBlock(send), send),
     close() {
       unsubscribe?.()
       closing.abort(new NodeUnavailableError('The ledger was closed.'))
       poller.close()
     },
+  }
+}
+
+/** Questions that cannot be asked together: equal ones share an answer, and beyond `maxCalls` one is refused at once. */
+function shareCalls<K, T, More extends readonly unknown[]>(
+  maxCalls: number,
+  ask: (key: K, ...more: More) => Promise<T>,
+): (key: K, ...more: More) => Promise<T> {
+  const underWay = new Map<K, Promise<T>>()
+  return (key, ...more) => {
+    const shared = underWay.get(key)
+    if (shared) return shared
+    if (underWay.size >= maxCalls) {
+      return Promise.reject(new NodeUnavailableError('Too much is being asked of the Nano node.'))
+    }
+    const call = ask(key, ...more).finally(() => underWay.delete(key))
+    underWay.set(key, call)
+    return call
   }
 }

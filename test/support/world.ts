@@ -16,6 +16,7 @@ import {
   raw,
   type StateBlock,
   signBlock,
+  signMessage,
   WORK_THRESHOLDS,
   workRoot,
 } from 'nano402/nano'
@@ -97,10 +98,10 @@ export function challengeOf(response: Response): PaymentRequired {
   return required
 }
 
-/** The first offer of a 402. */
-export function offerOf(response: Response): PaymentRequirements {
-  const [offer] = challengeOf(response).accepts
-  if (!offer) throw new Error('A challenge without an offer.')
+/** The first offer of a 402; the first that has this in its `extra`, if a name is given. */
+export function offerOf(response: Response, name?: 'nanoSession' | 'nanoTxn' | 'nanoSignature'): PaymentRequirements {
+  const offer = challengeOf(response).accepts.find(({ extra }) => name === undefined || extra?.[name] !== undefined)
+  if (!offer) throw new Error('A challenge without such an offer.')
   return offer
 }
 
@@ -113,6 +114,25 @@ export const paymentOf = (offer: PaymentRequirements, proof: string) => ({
   accepted: offer,
   payload: { proof, sessionId: sessionIdOf(offer) },
 })
+
+/** A block as it is handed over under the signed-block mechanism. */
+export const handover = (offer: PaymentRequirements, block: StateBlock) => ({
+  x402Version: 2 as const,
+  accepted: offer,
+  payload: { block: blockToJson(block) },
+})
+
+/** A payment as its sender signs for it under the signature mechanism. */
+export const signedFor = (
+  offer: PaymentRequirements,
+  hash: string,
+  { account, key }: Pick<Purse, 'account' | 'key'>,
+) => {
+  const { nonce, validBefore } = offer.extra as { nonce: string; validBefore: number }
+  const blockHash = hash.toLowerCase()
+  const signature = signMessage(`${blockHash}:${nonce}:${validBefore}`, key).toLowerCase()
+  return { x402Version: 2 as const, accepted: offer, payload: { blockHash, account, signature } }
+}
 
 /** Anything at all as a payment header: a value as JSON, or the text itself. */
 export const paymentHeader = (payment: unknown): { 'PAYMENT-SIGNATURE': string } => ({
