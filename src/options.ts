@@ -219,7 +219,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   discovery:
     "{ path, method, queryParams, pathParams, bodyType, body, inputSchema, output }, with a path such as '/items/:id'",
   receipts: 'a key of 64 hex digits, or a list [current, previous]',
-  mechanisms: `a list of ${MECHANISM_NAMES.join(', ')}, or objects of the Mechanism interface`,
+  mechanisms: `a list of ${MECHANISM_NAMES.map((name) => `'${name}'`).join(', ')} or objects of the Mechanism interface`,
 }
 
 function check(schema: z.ZodMiniType & { readonly shape: object }, options: unknown): void {

@@ -127,20 +127,22 @@ describe('N16: a block that the account’s state does not bear', () => {
   test('on an unconfirmed block is not published, and good once that one is confirmed', async () => {
     const { offer, present } = await openCounter()
     world.devnet.hold()
-    await buyer.send(freshAccount(), 1n)
+    const before = await buyer.send(freshAccount(), 1n)
     const payment = await signed(offer)
     expect(await present(payment)).toEqual(PENDING)
     world.devnet.release()
+    world.devnet.confirm(before)
     expect(await present(payment)).toMatchObject(SERVED)
   })
 
   test('that moves one raw does not pay the price with an unconfirmed send before it', async () => {
     const { offer, present } = await openCounter()
     world.devnet.hold()
-    await buyer.send(freshAccount(), BigInt(offer.amount) - 1n)
+    const before = await buyer.send(freshAccount(), BigInt(offer.amount) - 1n)
     const payment = handover(offer, await buyer.sign(offer.payTo, 1n))
     expect(await present(payment)).toEqual(PENDING)
     world.devnet.release()
+    world.devnet.confirm(before)
     expect(await present(payment)).toEqual(refused('amount_mismatch'))
   })
 

@@ -1,11 +1,37 @@
 import { readFileSync } from 'node:fs'
-import { REFUSALS } from 'nano402'
-import { expect, test } from 'vitest'
+import { REFUSALS, type RefusalCode } from 'nano402'
+import { describe, expect, test } from 'vitest'
+import { examples } from './mechanism-examples.ts'
+
+const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
 
 test('docs/protocol.md lists every code with its status, and no other', () => {
-  const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
   const rows = [...text.matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)].map(([, code, status]) => [code, Number(status)])
   expect(Object.fromEntries(rows)).toEqual(
     Object.fromEntries(Object.entries(REFUSALS).map(([code, { status }]) => [code, status])),
   )
 })
+
+test('docs/protocol.md gives each code of NanoSession revision 8 a code of ours, with its status', () => {
+  const rows = [...text.matchAll(/^\| `([A-Z_]+)` \| `(\w+)` \((\d{3})\)/gm)]
+  expect(rows.length).toBeGreaterThanOrEqual(15)
+  for (const [, draft, code, status] of rows)
+    expect([draft, REFUSALS[code as RefusalCode]?.status]).toEqual([draft, Number(status)])
+})
+
+describe.each(Object.entries(examples))(
+  'the example of %s in docs/protocol.md',
+  (name, { mechanism, offer, payload }) => {
+    const shown = (what: string): unknown => {
+      const [, json = 'null'] =
+        new RegExp(`^<!-- ${what} of ${name} -->\n\`\`\`json\n([^\`]*)\`\`\``, 'm').exec(text) ?? []
+      return JSON.parse(json)
+    }
+    test('is the offer that the code makes', () => expect(shown('offer')).toEqual(offer))
+    test('is a payment that the code reads, and that a client makes', () => {
+      expect(shown('payload')).toEqual(payload)
+      const { id } = Object.values(offer.extra ?? {}).find((value) => typeof value === 'object') as { id: string }
+      expect(mechanism.read({ accepted: offer, payload })?.sessionId).toBe(id)
+    })
+  },
+)
