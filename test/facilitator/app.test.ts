@@ -1,0 +1,213 @@
+/** The facilitator over HTTP, asked by x402's own client and by strangers. */
+import { HTTPFacilitatorClient } from '@x402/core/http'
+import { PaymentRequirementsSchema } from '@x402/core/schemas'
+import type { PaymentPayload, PaymentRequirements } from '@x402/core/types'
+import { createFacilitator, facilitatorApp, parseTokens } from 'nano402/facilitator'
+import { createMetrics } from 'nano402/metrics'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type ServedFacilitator, startFacilitator } from '../support/facilitator.ts'
+import { createWorld, paymentOf, randomHash, type World } from '../support/world.ts'
+
+const TOKEN = 'a-token-of-the-shop-0123456789'
+const OTHER = 'a-token-of-another-0123456789'
+const metrics = createMetrics()
+let world: World
+let open: ServedFacilitator
+let closed: ServedFacilitator
+beforeAll(async () => {
+  world = await createWorld()
+  open = await startFacilitator(world, {}, metrics)
+  closed = await startFacilitator(
+    world,
+    { onEvent: metrics.onEvent },
+    { ...metrics, tokens: { shop: TOKEN, other: [OTHER] } },
+  )
+})
+afterAll(async () => {
+  await Promise.all([open.close(), closed.close()])
+  world.close()
+})
+
+interface Asked {
+  readonly status: number
+  readonly body: Record<string, unknown>
+  readonly headers: Headers
+}
+async function post(url: string, body: unknown, token?: string): Promise<Asked> {
+  const text = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body)
+  const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
+  const response = await fetch(url, { method: 'POST', body: text as BodyInit, headers, redirect: 'manual' })
+  return { status: response.status, body: await response.json(), headers: response.headers }
+}
+const order = () => ({ method: 'GET', url: '/report', price: '0.001', payTo: world.seller.account })
+async function offered({ url }: ServedFacilitator, token?: string) {
+  const { body } = await post(`${url}/requirements`, order(), token)
+  const [offer] = body.accepts as [ReturnType<typeof paymentOf>['accepted']]
+  return offer
+}
+
+/** x402's own client: it parses every answer with its own schemas. */
+const clientOf = ({ url }: ServedFacilitator, token?: string) => {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {}
+  const createAuthHeaders = async () => ({ verify: headers, settle: headers, supported: headers })
+  return new HTTPFacilitatorClient({ url, createAuthHeaders })
+}
+const asTheirs = (offer: unknown, payment: unknown) =>
+  [payment as PaymentPayload, offer as PaymentRequirements] as const
+
+describe('x402’s own facilitator client', () => {
+  test('reads what is supported, verifies, and settles once', async () => {
+    const client = clientOf(open)
+    expect((await client.getSupported()).kinds).toEqual([{ x402Version: 2, scheme: 'exact', network: 'nano:devnet' }])
+    const offer = await offered(open)
+    PaymentRequirementsSchema.parse(offer)
+    const hash = await world.buyer.pay(offer)
+    const call = asTheirs(offer, paymentOf(offer, hash))
+    expect(await client.verify(...call)).toMatchObject({ isValid: true })
+    expect(await client.settle(...call)).toMatchObject({
+      ...{ success: true, transaction: hash, network: 'nano:devnet' },
+      ...{ payer: world.buyer.account, amount: offer.amount },
+    })
+    expect(await client.settle(...call)).toMatchObject({
+      ...{ success: false, errorReason: 'payment_already_spent', transaction: '', network: 'nano:devnet' },
+    })
+    expect(await client.verify(...call)).toMatchObject({ isValid: false, invalidReason: 'payment_already_spent' })
+  })
+
+  test('asks with its token, and is told apart by it', async () => {
+    const offer = await offered(closed, TOKEN)
+    const call = asTheirs(offer, paymentOf(offer, await world.buyer.pay(offer)))
+    await expect(clientOf(closed).settle(...call)).rejects.toThrow('401')
+    await expect(clientOf(closed, 'a-token-of-nobody-0123456789').verify(...call)).rejects.toThrow('401')
+    expect(await clientOf(closed, OTHER).settle(...call)).toMatchObject({ errorReason: 'resource_mismatch' })
+    expect(await clientOf(closed, TOKEN).settle(...call)).toMatchObject({ success: true })
+  })
+
+  test('hears of trouble of ours with a status, and in the shape that it reads', async () => {
+    const down = createFacilitator({
+      ...{ network: 'nano:devnet', rpc: 'http://127.0.0.1:1', secret: world.options.secret, onEvent() {} },
+    })
+    const app = facilitatorApp(down)
+    const offer = await offered(open)
+    const body = { x402Version: 2, paymentPayload: paymentOf(offer, randomHash()), paymentRequirements: offer }
+    const ask = (path: string) => app.request(path, { method: 'POST', body: JSON.stringify(body) })
+    const [verified, settled] = [await ask('/verify'), await ask('/settle')]
+    expect([verified.status, settled.status, settled.headers.get('retry-after')]).toEqual([503, 503, '2'])
+    expect(await verified.json()).toMatchObject({ isValid: false, invalidReason: 'node_unavailable' })
+    expect(await settled.json()).toMatchObject({
+      ...{ success: false, errorReason: 'node_unavailable', transaction: '', network: 'nano:devnet' },
+    })
+    const health = await app.request('/health')
+    expect([health.status, (await health.json()).node]).toEqual([503, { ok: false }])
+    await down.close()
+  })
+})
+
+describe('tokens', () => {
+  const paths = ['requirements', 'verify', 'settle', 'claim', 'renew', 'commit', 'release', 'delivered']
+  test.each(paths)('%s is for those who have one', async (path) => {
+    for (const token of [undefined, 'wrong', `${TOKEN}x`, TOKEN.slice(0, -1), TOKEN.toUpperCase()]) {
+      expect(await post(`${closed.url}/${path}`, {}, token)).toMatchObject({
+        status: 401,
+        body: { error: 'unauthorized' },
+      })
+    }
+    expect((await post(`${closed.url}/${path}`, {}, TOKEN)).status).not.toBe(401)
+  })
+
+  test('what is supported, and whether it is healthy, is for everybody; metrics are not', async () => {
+    const statuses = await Promise.all(
+      ['supported', 'health', 'metrics'].map(async (path) => (await fetch(`${closed.url}/${path}`)).status),
+    )
+    expect(statuses).toEqual([200, 200, 401])
+    const authorization = `Bearer ${TOKEN}`
+    const text = await (await fetch(`${closed.url}/metrics`, { headers: { authorization } })).text()
+    expect(text).toContain('nano402_claims_total{route="shop",mechanism="exact"} 1')
+  })
+
+  test('in the environment they are name:token, and one server may have two', () => {
+    expect(parseTokens('shop:one, shop:two,blog:three')).toEqual({ shop: ['one', 'two'], blog: ['three'] })
+    for (const wrong of ['', 'token-without-a-name', 'a:', ':b', 'a:b,,']) {
+      expect(() => parseTokens(wrong)).toThrow(expect.objectContaining({ code: 'ERR_CONFIG' }))
+    }
+  })
+
+  test('one that can be guessed, or that two servers have, is refused without being quoted', () => {
+    const app = (tokens: Record<string, string>) => () => facilitatorApp(open.facilitator, { tokens })
+    expect(app({ shop: 'short' })).toThrow(/^(?!.*short\b).*16 characters/)
+    expect(app({ shop: TOKEN, blog: TOKEN })).toThrow(/^(?!.*a-token).*same token/)
+  })
+
+  test('production asks for tokens, or for the word that nobody else can come', () => {
+    vi.stubEnv('NODE_ENV', 'production')
+    expect(() => facilitatorApp(open.facilitator)).toThrow('NANO402_FACILITATOR_TOKENS')
+    facilitatorApp(open.facilitator, { allowAnyone: true })
+    vi.unstubAllEnvs()
+  })
+})
+
+describe('a stranger’s body', () => {
+  test.each([
+    ['is not JSON', '{'],
+    ['is no object', '[]'],
+    ['repeats a key', '{"x402Version":2,"x402Version":2}'],
+    ['has a key of JavaScript’s own', '{"__proto__":{}}'],
+    ['is not UTF-8', Uint8Array.of(0x22, 0xff, 0x22)],
+    ['is empty', ''],
+  ])('that %s is 400', async (_, body) => {
+    for (const path of ['verify', 'settle', 'requirements', 'claim', 'commit']) {
+      expect(await post(`${open.url}/${path}`, body)).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
+    }
+  })
+
+  test('of more than 64 kB is 413, however it is sent', async () => {
+    const big = JSON.stringify({ x: 'x'.repeat(70_000) })
+    expect(await post(`${open.url}/settle`, big)).toMatchObject({ status: 413, body: { error: 'body_too_large' } })
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode('x'.repeat(10_000))),
+    })
+    const endless = await fetch(`${open.url}/settle`, { method: 'POST', body, duplex: 'half' } as RequestInit)
+    expect(endless.status).toBe(413)
+  })
+
+  test('may have keys that nobody knows', async () => {
+    const offer = await offered(open)
+    const paymentPayload = { ...paymentOf(offer, await world.buyer.pay(offer)), more: true }
+    const body = { x402Version: 2, paymentPayload, paymentRequirements: { ...offer, more: 1 }, more: [] }
+    expect(await post(`${open.url}/settle`, body)).toMatchObject({ status: 200, body: { success: true } })
+  })
+
+  test.each([
+    ['an owner that is none', { owner: 'me' }],
+    ['more attempts than there are', { attempts: 1e9 }],
+    ['a lease for a day', { leaseMs: 86_400_000 }],
+    ['a URL that is no path', { url: 'report' }],
+    ['a payment that is none', { payment: 'nonsense' }],
+  ])('that claims with %s is 400', async (_, wrong) => {
+    const claim = { method: 'GET', url: '/report', owner: '0'.repeat(32), attempts: 1, leaseMs: 1_000 }
+    const body = { ...claim, payment: { accepted: {}, payload: {} }, ...wrong }
+    expect(await post(`${open.url}/claim`, body)).toMatchObject({ status: 400 })
+  })
+
+  test('for an endpoint that there is not is 404, and nothing is cached', async () => {
+    const { status, headers } = await post(`${open.url}/refund`, {})
+    expect([status, headers.get('cache-control')]).toEqual([404, 'no-store'])
+  })
+})
+
+test('nobody can do anything to claims that are not his', async () => {
+  const offer = await offered(open)
+  const hash = await world.buyer.pay(offer)
+  const owner = '1'.repeat(32)
+  const claim = { method: 'GET', url: '/report', payment: paymentOf(offer, hash), attempts: 3, leaseMs: 60_000 }
+  const { body } = await post(`${open.url}/claim`, { ...claim, owner })
+  const hold = { owner, leaseMs: 60_000, ...(body.granted as { ids: string[]; keepUntilMs: number }) }
+  const step = async (path: string, more: object) => (await post(`${open.url}/${path}`, { ...hold, ...more })).body.done
+  const stranger = { owner: '2'.repeat(32) }
+  for (const path of ['renew', 'commit', 'delivered']) expect(await step(path, stranger)).toBe(false)
+  await step('release', stranger)
+  expect((await post(`${open.url}/claim`, { ...claim, ...stranger })).body).toEqual({ refused: 'payment_in_progress' })
+  expect([await step('renew', {}), await step('commit', {}), await step('commit', {})]).toEqual([true, true, true])
+  expect(await step('delivered', {})).toBe(true)
+  expect((await post(`${open.url}/claim`, { ...claim, owner })).body).toEqual({ refused: 'payment_already_spent' })
+})
