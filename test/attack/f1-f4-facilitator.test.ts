@@ -143,7 +143,7 @@ describe('F4: one side dies', () => {
     const claim = { method: 'GET', url: '/report', realm: '', payment: paymentOf(offer, hash) }
     const died = await facilitator.facilitator
       .of('shop')
-      .claim({ ...claim, owner: '0'.repeat(32), attempts: 3, leaseMs: 300 })
+      .claim({ ...claim, owner: '0'.repeat(32), attempts: 3, leaseMs: 1_500 })
     expect(died).toMatchObject({ granted: { settlement: { success: true } } })
     expect(await codeOf(await shop.ask(headers))).toEqual([409, 'payment_in_progress'])
     let answer = await shop.ask(headers)
