@@ -137,8 +137,8 @@ export interface PaymentProof {
   /** 64 upper-case hex digits. */
   readonly blockHash: string
   readonly sessionId: string
-  /** The value of the `PAYMENT-SIGNATURE` header. */
-  readonly header: string
+  /** The headers that present it: `PAYMENT-SIGNATURE`, or those of an older form. */
+  readonly headers: Readonly<Record<string, string>>
   /** Where it was presented. */
   readonly url: string
   readonly method: string

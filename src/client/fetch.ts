@@ -1,11 +1,11 @@
 /** The fetch that pays: sees the 402, chooses, pays once, waits, shows the proof, and says what came of it. */
 import { InvalidValueError, NoPayableOfferError, type PaymentProof, RefusedAfterPaymentError } from '../errors.ts'
 import { type BlockHash, blockHash } from '../nano/index.ts'
-import { decodePaymentRequired, PAYMENT_REQUIRED } from '../x402/headers.ts'
-import type { PaymentRequired } from '../x402/shapes.ts'
+import type { WireName } from '../x402/wires.ts'
+import { type ReadBill, readBills } from './bills.ts'
 import type { Confirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
-import type { PayableOffer } from './offers.ts'
+import type { ChosenOffer } from './offers.ts'
 import type { Payment, Payments } from './payments.ts'
 import { discard, type Presented, present } from './present.ts'
 import { proofOf } from './proof.ts'
@@ -16,8 +16,10 @@ export interface PayingFetchOptions {
   readonly payments: Payments
   readonly confirm: Confirm
   readonly retryForMs: number
+  /** The forms in which it is paid, the preferred one first. */
+  readonly wires: readonly WireName[]
   /** Chooses the offer of a 402 that came from `url`, or throws. */
-  readonly choose: (required: PaymentRequired, url: string) => PayableOffer
+  readonly choose: (bills: readonly ReadBill[], url: string) => ChosenOffer
   readonly emit: (event: PayerEvent) => void
 }
 
@@ -30,15 +32,19 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
   const { payments, confirm, choose, retryForMs, emit } = options
 
   /** Asks without a proof. What is not ours to pay comes back as the response that it is. */
-  async function challenge(request: RepeatableRequest): Promise<Response | { required: PaymentRequired; url: string }> {
+  async function challenge(request: RepeatableRequest): Promise<Response | (ChosenOffer & { readonly url: string })> {
     const response = await options.fetch(request.unpaid())
-    const header = response.status === 402 ? response.headers.get(PAYMENT_REQUIRED) : null
-    if (header === null) return response
+    if (response.status !== 402) return response
+    const bills = await readBills(response, response.url || request.url, options.wires).catch(
+      async (error: unknown) => {
+        await discard(response)
+        throw error
+      },
+    )
+    if (bills.length === 0) return response
     await discard(response)
     const url = urlOf(response, request)
-    const required = decodePaymentRequired(header)
-    if (required === undefined) throw new NoPayableOfferError('The 402 cannot be read as x402 version 2.')
-    return { required, url }
+    return { ...choose(bills, url), url }
   }
 
   const show = (request: RepeatableRequest, proof: PaymentProof, url: string) =>
@@ -100,11 +106,10 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     }
     const answer = await challenge(request)
     if (answer instanceof Response) return answer
-    const { required, url } = answer
-    const offer = choose(required, url)
+    const { offer, resource, url } = answer
     emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, payTo: offer.payTo })
     const { key, method, signal } = request
-    const payment = await payments.pay({ key, method, url, resource: required.resource, offer, replaces, signal })
+    const payment = await payments.pay({ key, method, url, resource, offer, replaces, signal })
     held.push(payment)
     const response = await spend(payment, request)
     // Signed earlier and never published: with another block confirmed in their place, their amounts are free again.

@@ -2,10 +2,11 @@
 import type { PaymentProof } from '../errors.ts'
 import { blake2b } from '../nano/blake2b.ts'
 import { bytesToHex } from '../nano/hex.ts'
-import { type PaymentRequired, type PaymentRequirements, X402_VERSION } from '../x402/shapes.ts'
+import { type PaymentRequirements, X402_VERSION } from '../x402/shapes.ts'
+import type { ReadBill } from './bills.ts'
 import type { Confirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
-import type { PayableOffer } from './offers.ts'
+import type { ChosenOffer, PayableOffer } from './offers.ts'
 import type { Payment, Payments } from './payments.ts'
 import { proofOf } from './proof.ts'
 
@@ -32,7 +33,7 @@ export interface PaidOffer {
 export interface HandoverOptions {
   readonly payments: Payments
   readonly confirm: Confirm
-  readonly choose: (required: PaymentRequired, url: string) => PayableOffer
+  readonly choose: (bills: readonly ReadBill[], url: string) => ChosenOffer
   readonly emit: (event: PayerEvent) => void
 }
 
@@ -84,7 +85,8 @@ export function createHandover({ payments, confirm, choose, emit }: HandoverOpti
     async pay(given: PaymentRequirements, options: PayOptions = {}): Promise<PaidOffer> {
       await payments.load()
       const { url = UNKNOWN } = options
-      const offer = choose({ x402Version: X402_VERSION, resource: { url }, accepts: [given] }, url)
+      const required = { x402Version: X402_VERSION, resource: { url }, accepts: [given] } as const
+      const { offer } = choose([{ wire: 'x402', required }], url)
       forgetExpired()
       const known = paid.get(offer.sessionId)
       if (known) return known.payment

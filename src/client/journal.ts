@@ -4,6 +4,7 @@
  */
 import type { StateBlockJson } from '../nano/index.ts'
 import type { PaymentRequirements, ResourceInfo } from '../x402/shapes.ts'
+import { WIRE_NAMES, type WireName } from '../x402/wires.ts'
 
 /**
  * `signed`: the block exists, and may or may not have got out. `published`: the network has it. `confirmed`: for good.
@@ -34,6 +35,8 @@ export interface JournalEntry {
     readonly resource: ResourceInfo
     readonly offer: PaymentRequirements
     readonly payload: Readonly<Record<string, unknown>>
+    /** The form in which it was asked for. Default `x402`. */
+    readonly wire?: WireName
     readonly expiresAtMs: number
   }
 }
@@ -61,11 +64,12 @@ export function isEntry(value: unknown): value is JournalEntry {
 
 function isUnfinished(value: unknown): boolean {
   if (!isFields(value)) return false
-  const { method, url, block, resource, offer, payload, expiresAtMs } = value
+  const { method, url, block, resource, offer, payload, wire, expiresAtMs } = value
   return (
     typeof method === 'string' &&
     isUrl(url) &&
     [block, resource, offer, payload].every(isFields) &&
+    (wire === undefined || (WIRE_NAMES as readonly unknown[]).includes(wire)) &&
     typeof expiresAtMs === 'number'
   )
 }

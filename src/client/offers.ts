@@ -2,10 +2,14 @@
 import { NoPayableOfferError, PaywallError } from '../errors.ts'
 import { addressToPublicKey, type NanoAddress, nanoAddress, type PublicKey, parseRaw, type Raw } from '../nano/index.ts'
 import type { Network } from '../rpc/index.ts'
-import type { PaymentRequired, PaymentRequirements } from '../x402/shapes.ts'
+import type { PaymentRequired, PaymentRequirements, ResourceInfo } from '../x402/shapes.ts'
+import type { WireName } from '../x402/wires.ts'
+import type { ReadBill } from './bills.ts'
 
 /** An offer that was checked. Amounts in raw. */
 export interface PayableOffer {
+  /** The form in which it was made, and is paid. */
+  readonly wire: WireName
   /** Verbatim, as it is echoed. */
   readonly offer: PaymentRequirements
   /** What is to be sent: `price` and the tag. */
@@ -17,6 +21,8 @@ export interface PayableOffer {
 }
 
 export interface OfferRules {
+  /** The form in which the offers are made. */
+  readonly wire: WireName
   readonly network: Network
   /** Our own account, which paying would be nonsense. */
   readonly self: NanoAddress
@@ -28,7 +34,47 @@ export interface OfferRules {
 
 /** The tag is the last 20 decimal digits of the amount; a smaller modulus would let strangers guess it. */
 export const TAG_MODULUS = 10n ** 20n
+/** The modulus that each form must have. Revision 7 has none: what bounds its tag is `maxTag` alone. */
+const TAG_MODULI: Readonly<Record<WireName, bigint | undefined>> = {
+  x402: TAG_MODULUS,
+  'x402-v1': TAG_MODULUS,
+  'nanosession-3': 10n ** 7n,
+  'nanosession-5': 10n ** 7n,
+  'nanosession-7': undefined,
+}
 const BURN_KEY = '0'.repeat(64) as PublicKey
+
+/** An offer that will be paid, and for what. */
+export interface ChosenOffer {
+  readonly offer: PayableOffer
+  readonly resource: ResourceInfo
+}
+
+/**
+ * Chooses from the first bill that can be paid; of that, the cheapest offer.
+ *
+ * @param bills - At least one. The preferred form first.
+ * @param url - Where the 402 came from.
+ * @throws {@link NoPayableOfferError} (`ERR_NO_PAYABLE_OFFER`), which says why for each offer of each bill.
+ */
+export function chooseFrom(bills: readonly ReadBill[], url: string, rules: Omit<OfferRules, 'wire'>): ChosenOffer {
+  const errors: NoPayableOfferError[] = []
+  for (const { wire, required } of bills) {
+    try {
+      return { offer: chooseOffer(required, url, { ...rules, wire }), resource: required.resource }
+    } catch (error) {
+      if (!(error instanceof NoPayableOfferError)) throw error
+      errors.push(error)
+    }
+  }
+  const [first, ...others] = errors
+  if (first && others.length === 0) throw first
+  const messages = errors.map(({ message }) => message)
+  throw new NoPayableOfferError(
+    messages.join(' '),
+    errors.flatMap(({ reasons }) => reasons),
+  )
+}
 
 /**
  * The cheapest offer that may be paid; the first of equals. The order of `accepts` is the server's and decides nothing.
@@ -36,7 +82,7 @@ const BURN_KEY = '0'.repeat(64) as PublicKey
  * @param url - Where the 402 came from.
  * @throws {@link NoPayableOfferError} (`ERR_NO_PAYABLE_OFFER`), which says why for each offer.
  */
-export function chooseOffer(required: PaymentRequired, url: string, rules: OfferRules): PayableOffer {
+function chooseOffer(required: PaymentRequired, url: string, rules: OfferRules): PayableOffer {
   const { url: resource } = required.resource
   if (!URL.canParse(resource, url) || new URL(resource, url).origin !== new URL(url).origin) {
     throw new NoPayableOfferError('The 402 is about a resource of another origin than the one that was asked.')
@@ -75,15 +121,14 @@ function readSession(
   const amount = parseRaw(offer.amount)
   const price = parseRaw(session.resourceAmountRaw)
   const tagAmount = parseRaw(session.tagAmountRaw)
-  const tag = parseRaw(session.tag)
   const payTo = nanoAddress(offer.payTo)
-  const { id, expiresAt } = session
-  if (session.tagModulus !== TAG_MODULUS.toString()) return 'its tagModulus is not 10^20'
+  const { id } = session
+  const expiresAtMs = readExpiry(session.expiresAt, offer, rules)
   if (price === 0n) return 'its price is nothing'
   if (amount !== price + tagAmount) return 'its amount is not the price and the tag'
-  if (tag !== amount % TAG_MODULUS) return 'its tag is not the last 20 digits of its amount'
-  // So the price is a multiple of 10^20 raw, and the tag is less than that: it cannot be a second price.
-  if (tagAmount !== tag) return 'its tag amount is not its tag'
+  const modulus = TAG_MODULI[rules.wire]
+  const misfit = modulus === undefined ? undefined : tagMisfit(session, amount, modulus)
+  if (misfit !== undefined) return misfit
   if (tagAmount > rules.maxTag) return 'its tag amount is above the bound (option maxTagRaw)'
   if (addressToPublicKey(payTo) === BURN_KEY) return 'it pays the account that nobody has'
   if (addressToPublicKey(payTo) === addressToPublicKey(rules.self)) return 'it pays our own account'
@@ -91,7 +136,28 @@ function readSession(
     return 'it pays another account than the one pinned for this origin'
   }
   if (typeof id !== 'string' || id === '') return 'its session has no id'
-  if (typeof expiresAt !== 'number' || !Number.isSafeInteger(expiresAt)) return 'its expiry is not a time'
-  if (expiresAt * 1_000 <= rules.nowMs) return 'it has expired'
-  return { offer, amount, price, payTo, sessionId: id, expiresAtMs: expiresAt * 1_000 }
+  if (!Number.isSafeInteger(expiresAtMs)) return 'its expiry is not a time'
+  if (expiresAtMs <= rules.nowMs) return 'it has expired'
+  return { wire: rules.wire, offer, amount, price, payTo, sessionId: id, expiresAtMs }
+}
+
+/** Why the tag is not the end of the amount, which must be a price of zeros there, and the tag. */
+function tagMisfit(session: Readonly<Record<string, unknown>>, amount: Raw, modulus: bigint): string | undefined {
+  const digits = modulus.toString().length - 1
+  const tag = parseRaw(session.tag)
+  if (session.tagModulus !== modulus.toString()) return `its tagModulus is not 10^${digits}`
+  if (tag !== amount % modulus) return `its tag is not the last ${digits} digits of its amount`
+  // So the price is a multiple of the modulus, and the tag is less than that: it cannot be a second price.
+  return parseRaw(session.tagAmountRaw) === tag ? undefined : 'its tag amount is not its tag'
+}
+
+/** Unix time in ms, or NaN. Revision 7 writes it as text, or leaves it to the timeout. */
+function readExpiry(
+  expiresAt: unknown,
+  { maxTimeoutSeconds }: PaymentRequirements,
+  { wire, nowMs }: OfferRules,
+): number {
+  if (typeof expiresAt === 'number') return Number.isSafeInteger(expiresAt) ? expiresAt * 1_000 : Number.NaN
+  if (wire !== 'nanosession-7') return Number.NaN
+  return expiresAt === undefined ? Math.floor(nowMs + maxTimeoutSeconds * 1_000) : Date.parse(String(expiresAt))
 }

@@ -18,7 +18,9 @@ import {
   type Network,
   type RpcClient,
 } from '../rpc/index.ts'
-import type { PaymentRequired, PaymentRequirements } from '../x402/shapes.ts'
+import type { PaymentRequirements } from '../x402/shapes.ts'
+import { WIRE_NAMES, type WireName } from '../x402/wires.ts'
+import type { ReadBill } from './bills.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
 import { createConfirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
@@ -26,7 +28,7 @@ import { createPayingFetch } from './fetch.ts'
 import { fileJournal } from './file-journal.ts'
 import { createHandover, type PaidOffer, type PayOptions } from './handover.ts'
 import { type Journal, memoryJournal } from './journal.ts'
-import { chooseOffer, TAG_MODULUS } from './offers.ts'
+import { chooseFrom, TAG_MODULUS } from './offers.ts'
 import { createPayments } from './payments.ts'
 import { proofOf } from './proof.ts'
 import { type Balance, createWallet, type Received } from './wallet.ts'
@@ -64,6 +66,11 @@ export interface PayerOptions {
   readonly confirmTimeoutMs?: number
   /** How long a proof is shown again while the server asks for it or does not answer. Default 60,000. */
   readonly retryForMs?: number
+  /**
+   * The forms in which a 402 is read and paid, the preferred one first. Default `['x402', 'x402-v1']`; also `'nanosession-3'`,
+   * `'nanosession-5'` and `'nanosession-7'`.
+   */
+  readonly wire?: readonly WireName[]
   /** What requests are made with. Default: the platform's `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>
   /** Told of each step. What it throws is ignored. */
@@ -135,6 +142,10 @@ export function createPayer(options: PayerOptions): Payer {
   if (!Object.hasOwn(WORK_THRESHOLDS, network)) {
     throw new ConfigError("Option network is neither 'nano:mainnet' nor 'nano:devnet'.")
   }
+  const wires = options.wire ?? ['x402', 'x402-v1']
+  if (wires.length === 0 || !wires.every((wire) => WIRE_NAMES.includes(wire))) {
+    throw new ConfigError(`Option wire is not a list of ${WIRE_NAMES.join(', ')}.`)
+  }
   const key = readKey(options)
   const budget = createBudget(options.budget)
   const journal =
@@ -158,18 +169,19 @@ export function createPayer(options: PayerOptions): Payer {
   const payments = createPayments({ wallet, journal, budget, confirmTimeoutMs, emit, onPayee: pins.add })
   const maxTag = options.maxTagRaw ?? TAG_MODULUS - 1n
   const confirm = createConfirm({ ledger, payments, confirmTimeoutMs, emit })
-  const choose = (required: PaymentRequired, url: string) => {
+  const choose = (bills: readonly ReadBill[], url: string) => {
     const { origin } = new URL(url)
     const rules = { network, self: wallet.address, maxTag, pinned: pins.get(origin), nowMs: Date.now() }
-    const offer = chooseOffer(required, url, rules)
-    pins.add(origin, offer.payTo)
-    return offer
+    const chosen = chooseFrom(bills, url, rules)
+    pins.add(origin, chosen.offer.payTo)
+    return chosen
   }
   const paying = createPayingFetch({
     fetch: (request) => (options.fetch ?? globalThis.fetch)(request),
     payments,
     confirm,
     retryForMs,
+    wires,
     choose,
     emit,
   })

@@ -126,7 +126,7 @@ export function createPayments(options: PaymentsOptions): Payments {
     emit({ type: 'paying', amount: offer.amount, payTo: offer.payTo })
     let payment: Payment | undefined
     const onSigned = async (block: StateBlock) => {
-      const { sessionId, expiresAtMs } = offer
+      const { sessionId, expiresAtMs, wire } = offer
       const hash = hashBlock(block)
       const payload = { proof: hash, sessionId }
       const entry: OpenEntry = {
@@ -137,7 +137,16 @@ export function createPayments(options: PaymentsOptions): Payments {
         origin,
         payTo: offer.payTo,
         amount: offer.amount.toString(),
-        unfinished: { method, url, block: blockToJson(block), resource, offer: offer.offer, payload, expiresAtMs },
+        unfinished: {
+          method,
+          url,
+          block: blockToJson(block),
+          resource,
+          offer: offer.offer,
+          payload,
+          wire,
+          expiresAtMs,
+        },
       }
       await journal.put(entry)
       payment = track(entry, release, true)

@@ -1,8 +1,11 @@
 /** Shows a proof to the server, as often as the server asks for it again, and no longer than it was said. */
 import type { PaymentProof } from '../errors.ts'
 import { unlessAborted } from '../rpc/wait.ts'
-import { decodePaymentRequired, decodeSettlementResponse, PAYMENT_REQUIRED, PAYMENT_RESPONSE } from '../x402/headers.ts'
+import { readSettlement } from '../x402/client-wires.ts'
+import { decodePaymentRequired, PAYMENT_REQUIRED } from '../x402/headers.ts'
+import { parseStrictJson } from '../x402/json.ts'
 import type { SettlementResponse } from '../x402/shapes.ts'
+import { peekJson } from './bills.ts'
 import type { RepeatableRequest } from './request.ts'
 
 /** What came of it. `again`: the proof is still good, but there is no answer. */
@@ -33,7 +36,7 @@ export async function present(
   options: PresentOptions,
 ): Promise<Presented> {
   const deadlineMs = performance.now() + options.retryForMs
-  const ask = async () => readAnswer(await options.fetch(request.paid(options.url, proof.header)))
+  const ask = async () => readAnswer(await options.fetch(request.paid(options.url, proof.headers)))
   let pauseMs = FIRST_PAUSE_MS
   for (let attempt = 1; ; attempt++) {
     options.onAttempt(attempt)
@@ -53,8 +56,7 @@ const lost = (cause: unknown): Outcome => ({ kind: 'again', refusal: 'no_answer'
 
 async function readAnswer(response: Response): Promise<Outcome> {
   const { status, headers } = response
-  const settlementHeader = headers.get(PAYMENT_RESPONSE)
-  const settlement = settlementHeader === null ? undefined : decodeSettlementResponse(settlementHeader)
+  const settlement = readSettlement(headers)
   const retryAfterMs = readRetryAfter(headers.get('retry-after'))
   const refusal = refusalIn(headers, settlement)
   if (RETRIED.has(status) && retryAfterMs !== undefined) {
@@ -62,8 +64,9 @@ async function readAnswer(response: Response): Promise<Outcome> {
     return { kind: 'again', refusal: refusal ?? `http_${status}`, retryAfterMs }
   }
   if (status === 402 || (status === 400 && refusal !== undefined)) {
+    const inBody = refusal ?? (await refusalInBody(response))
     await discard(response)
-    return { kind: 'refused', refusal: refusal ?? 'payment_required' }
+    return { kind: 'refused', refusal: inBody ?? 'payment_required' }
   }
   const isServed = response.ok || (status >= 300 && status < 400 && settlement?.success === true)
   return isServed ? { kind: 'served', response, settlement } : { kind: 'unserved', response }
@@ -72,9 +75,17 @@ async function readAnswer(response: Response): Promise<Outcome> {
 /** The server's code. It goes into error messages, so only what looks like a code is one. */
 function refusalIn(headers: Headers, settlement: SettlementResponse | undefined): string | undefined {
   const required = headers.get(PAYMENT_REQUIRED)
-  const code = settlement?.errorReason ?? (required === null ? undefined : decodePaymentRequired(required)?.error)
-  return code !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(code) ? code : undefined
+  return asCode(settlement?.errorReason ?? (required === null ? undefined : decodePaymentRequired(required)?.error))
 }
+
+/** The same in the body of a 402, where forms without a header for it have it. */
+async function refusalInBody(response: Response): Promise<string | undefined> {
+  const text = await peekJson(response).catch(() => undefined)
+  const body = text === undefined ? undefined : parseStrictJson(text)
+  return asCode(typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined)
+}
+
+const asCode = (code: unknown) => (typeof code === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(code) ? code : undefined)
 
 /** Retry-After in ms: seconds, or a date. Undefined when there is none that makes sense. */
 function readRetryAfter(text: string | null): number | undefined {

@@ -2,7 +2,7 @@
 import { InvalidValueError } from '../errors.ts'
 import { blake2b } from '../nano/blake2b.ts'
 import { bytesToHex, concatBytes } from '../nano/hex.ts'
-import { PAYMENT_SIGNATURE, X_PAYMENT } from '../x402/headers.ts'
+import { PAYMENT_HEADERS } from '../x402/client-wires.ts'
 
 export interface RepeatableRequest {
   /** Names the request: 64 hex digits over its method, URL and body. */
@@ -16,7 +16,7 @@ export interface RepeatableRequest {
   /** The request as it was given. */
   unpaid(): Request
   /** The same with a proof, for `url`. Redirects are not followed, so the proof goes nowhere else. */
-  paid(url: string, header: string): Request
+  paid(url: string, proof: Readonly<Record<string, string>>): Request
   /** What fetch would ask next after a redirect, without the proof. Undefined where it is not to be followed. */
   redirected(response: Response, from: string): Request | undefined
 }
@@ -40,11 +40,11 @@ export async function readRequest(input: RequestInfo | URL, init?: RequestInit):
     method: base.method,
     url,
     signal: base.signal,
-    hasProof: base.headers.has(PAYMENT_SIGNATURE) || base.headers.has(X_PAYMENT),
+    hasProof: PAYMENT_HEADERS.some((name) => base.headers.has(name)),
     unpaid: () => again(),
-    paid(target, header) {
+    paid(target, proof) {
       const headers = new Headers(base.headers)
-      headers.set(PAYMENT_SIGNATURE, header)
+      for (const [name, value] of Object.entries(proof)) headers.set(name, value)
       const init: RequestInit = { headers, redirect: 'manual' }
       return target === url ? again(init) : elsewhere(target, again(init), body, init)
     },

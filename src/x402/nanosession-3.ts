@@ -5,9 +5,10 @@
 import { MAX_HEADER_LENGTH } from './headers.ts'
 import { parseStrictJson } from './json.ts'
 import { isFields, sessionOffer, sessionPayment } from './session.ts'
-import { isoTime, SHORT_TAG_MODULUS, withShortTag } from './short-tag.ts'
-import type { Wire } from './wire.ts'
+import { isoTime, readShortTagBill, SHORT_TAG_MODULUS, withShortTag } from './short-tag.ts'
+import type { ClientWire, Wire } from './wire.ts'
 
+const SCHEME = 'nano-session'
 const X_PAYMENT_REQUIRED = 'X-Payment-Required'
 /** The client's. x402 version 1 has a header of this name too, which is the server's. */
 const X_PAYMENT_RESPONSE = 'X-Payment-Response'
@@ -32,7 +33,7 @@ export const nanoSession3: Wire = {
     const { network, asset, amount, payTo, maxTimeoutSeconds } = session.offer
     const { base, tag } = withShortTag(amount)
     const requirements = {
-      scheme: 'nano-session',
+      scheme: SCHEME,
       network,
       asset,
       amount: base,
@@ -44,4 +45,20 @@ export const nanoSession3: Wire = {
   },
 
   settled: () => [],
+}
+
+export const nanoSession3Client: ClientWire = {
+  async readBill({ url, headers }) {
+    const header = headers.get(X_PAYMENT_REQUIRED) ?? undefined
+    if (header === undefined) return undefined
+    const required = header.length > MAX_HEADER_LENGTH ? undefined : parseStrictJson(header)
+    if (!isFields(required) || required.scheme !== SCHEME || !isFields(required.extra)) return 'unreadable'
+    const { network, asset, payTo, amount: base, extra } = required
+    const { tag, tagModulus, tagMultiplier = '1', sessionId, expiresAt } = extra
+    const rest = { tag, tagModulus, tagMultiplier, sessionId, expiresAt }
+    return readShortTagBill({ url, network, asset, payTo, base, ...rest }) ?? 'unreadable'
+  },
+  present: ({ payload: { proof: blockHash, sessionId } }) => ({
+    [X_PAYMENT_RESPONSE]: JSON.stringify({ blockHash, sessionId }),
+  }),
 }

@@ -1,8 +1,8 @@
 /** NanoSession revision 5 as a wire: a header for each part of the offer, and two for the payment. */
 import { MAX_HEADER_LENGTH } from './headers.ts'
 import { sessionOffer, sessionPayment } from './session.ts'
-import { isoTime, SHORT_TAG_MODULUS, withShortTag } from './short-tag.ts'
-import type { Wire } from './wire.ts'
+import { isoTime, readShortTagBill, SHORT_TAG_MODULUS, withShortTag } from './short-tag.ts'
+import type { ClientWire, Wire } from './wire.ts'
 
 const X_PAYMENT_BLOCK = 'X-PAYMENT-BLOCK'
 const X_PAYMENT_SESSION = 'X-PAYMENT-SESSION'
@@ -58,4 +58,28 @@ export const nanoSession5: Wire = {
   },
 
   settled: () => [],
+}
+
+export const nanoSession5Client: ClientWire = {
+  async readBill({ url, headers }) {
+    const payTo = headers.get(X_PAYMENT_ADDRESS) ?? undefined
+    if (payTo === undefined) return undefined
+    const bill = {
+      url,
+      network: headers.get(X_PAYMENT_NETWORK) ?? 'nano:mainnet',
+      asset: 'XNO',
+      payTo,
+      base: headers.get(X_PAYMENT_AMOUNT),
+      tag: headers.get(X_PAYMENT_TAG),
+      tagModulus: headers.get(X_PAYMENT_TAG_MODULUS) ?? SHORT_TAG_MODULUS,
+      tagMultiplier: headers.get(X_PAYMENT_TAG_MULTIPLIER) ?? '1',
+      sessionId: headers.get(X_PAYMENT_SESSION) ?? undefined,
+      expiresAt: headers.get(X_PAYMENT_EXPIRES),
+    }
+    return readShortTagBill(bill) ?? 'unreadable'
+  },
+  present: ({ payload: { proof, sessionId } }) => ({
+    [X_PAYMENT_BLOCK]: String(proof),
+    [X_PAYMENT_SESSION]: String(sessionId),
+  }),
 }

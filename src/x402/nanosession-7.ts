@@ -3,8 +3,8 @@
  * in the echoed offer.
  */
 import { isFields, sessionPayment } from './session.ts'
-import type { Wire } from './wire.ts'
-import { x402 } from './x402.ts'
+import type { ClientWire, Wire } from './wire.ts'
+import { x402, x402Client } from './x402.ts'
 
 export const nanoSession7: Wire = {
   ...x402,
@@ -20,4 +20,9 @@ export const nanoSession7: Wire = {
       ? { ...payment, ...sessionPayment(payload[name], session.id, accepted) }
       : 'session_id_required'
   },
+}
+
+export const nanoSession7Client: ClientWire = {
+  ...x402Client,
+  present: (payment) => x402Client.present({ ...payment, payload: { proof: payment.payload.proof } }),
 }

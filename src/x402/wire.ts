@@ -2,7 +2,7 @@
  * The form that payment takes in the headers of HTTP. Only the files here know what those headers are called; the guard
  * asks a wire to read a request and to write an answer.
  */
-import type { PaymentRequired, PaymentRequirements, SettlementResponse } from './shapes.ts'
+import type { PaymentPayload, PaymentRequired, PaymentRequirements, SettlementResponse } from './shapes.ts'
 
 export type Header = readonly [name: string, value: string]
 
@@ -22,7 +22,7 @@ export interface PresentedPayment {
 /** Why payment headers cannot be read. */
 export type MalformedPayment = 'invalid_payload' | 'invalid_x402_version' | 'session_id_required'
 
-/** One form. */
+/** One form, as a server speaks it. */
 export interface Wire {
   /** The headers that a payment is presented in. */
   readonly requestHeaders: readonly string[]
@@ -34,4 +34,20 @@ export interface Wire {
   offer(required: PaymentRequired): { readonly headers: readonly Header[]; readonly body?: string }
   /** The headers that say what became of a payment. */
   settled(settlement: SettlementResponse): readonly Header[]
+}
+
+/** An answer of 402 as a client sees it. */
+export interface Bill {
+  readonly url: string
+  readonly headers: HeaderReader
+  /** Undefined when it is too long to be a bill. */
+  body(): Promise<string | undefined>
+}
+
+/** One form, as a client speaks it. The rest of the client knows offers and payments in the words of version 2 alone. */
+export interface ClientWire {
+  /** What a 402 asks in this form; undefined when it does not speak it. */
+  readBill(bill: Bill): Promise<PaymentRequired | 'unreadable' | undefined>
+  /** The headers that present a payment. */
+  present(payment: PaymentPayload): Readonly<Record<string, string>>
 }

@@ -3,12 +3,13 @@
  * A client echoes no offer, so only sessions are offered: their sealed id says what was.
  */
 import { decodeHeader, encodeHeader, PAYMENT_SIGNATURE, X_PAYMENT } from './headers.ts'
+import { parseStrictJson } from './json.ts'
 import { isFields, sessionOffer, sessionPayment } from './session.ts'
-import type { PaymentRequired, SettlementResponse } from './shapes.ts'
-import type { Wire } from './wire.ts'
+import { type PaymentRequired, readPaymentRequired, type SettlementResponse, X402_VERSION } from './shapes.ts'
+import type { ClientWire, Wire } from './wire.ts'
 
 const VERSION = 1
-const X_PAYMENT_RESPONSE = 'X-PAYMENT-RESPONSE'
+export const X_PAYMENT_RESPONSE = 'X-PAYMENT-RESPONSE'
 
 export const x402V1: Wire = {
   requestHeaders: [X_PAYMENT],
@@ -58,3 +59,31 @@ const offerV1 = (
   maxTimeoutSeconds,
   extra,
 })
+
+export const x402V1Client: ClientWire = {
+  async readBill({ body }) {
+    const text = await body()
+    const value = text === undefined ? undefined : parseStrictJson(text)
+    if (!isFields(value) || value.x402Version !== VERSION) return undefined
+    return readRequiredV1(value) ?? 'unreadable'
+  },
+  present: ({ accepted: { scheme, network }, payload }) => ({
+    [X_PAYMENT]: encodeHeader({ x402Version: VERSION, scheme, network, payload }),
+  }),
+}
+
+/** The 402 in the words of version 2. Each entry names a resource, and they must agree which. */
+function readRequiredV1({ error, accepts }: Readonly<Record<string, unknown>>): PaymentRequired | undefined {
+  if (!Array.isArray(accepts) || !accepts.every(isFields)) return undefined
+  const [first] = accepts
+  if (accepts.some(({ resource }) => resource !== first?.resource)) return undefined
+  return readPaymentRequired({
+    x402Version: X402_VERSION,
+    error,
+    resource: { url: first?.resource },
+    accepts: accepts.map(({ scheme, network, maxAmountRequired, asset, payTo, maxTimeoutSeconds, extra }) => ({
+      ...{ scheme, network, amount: maxAmountRequired, asset, payTo, maxTimeoutSeconds },
+      ...(isFields(extra) && { extra }),
+    })),
+  })
+}

@@ -2,13 +2,14 @@
 import { encodeBase64 } from './base64.ts'
 import {
   decodePaymentPayload,
+  decodePaymentRequired,
   encodeHeader,
   PAYMENT_REQUIRED,
   PAYMENT_RESPONSE,
   PAYMENT_SIGNATURE,
   X_PAYMENT,
 } from './headers.ts'
-import type { Wire } from './wire.ts'
+import type { ClientWire, Wire } from './wire.ts'
 
 export const x402: Wire = {
   requestHeaders: [PAYMENT_SIGNATURE],
@@ -27,4 +28,12 @@ export const x402: Wire = {
   },
 
   settled: (settlement) => [[PAYMENT_RESPONSE, encodeHeader(settlement)]],
+}
+
+export const x402Client: ClientWire = {
+  async readBill({ headers }) {
+    const header = headers.get(PAYMENT_REQUIRED) ?? undefined
+    return header === undefined ? undefined : (decodePaymentRequired(header) ?? 'unreadable')
+  },
+  present: (payment) => ({ [PAYMENT_SIGNATURE]: encodeHeader(payment) }),
 }

@@ -26,7 +26,7 @@ describe('an offer that is handed to the payer', () => {
     const shop = await openShop(devnet)
     const paid = await payer.pay(await offerOfShop(shop.url), { url: shop.url })
     expect(types()).toEqual(['challenged', 'paying', 'work', 'work', 'published', 'confirmed'])
-    const response = await fetch(shop.url, { headers: { 'payment-signature': paid.proof.header } })
+    const response = await fetch(shop.url, { headers: paid.proof.headers })
     expect(await response.text()).toBe('paid GET /report ')
     expect(paid.payload).toEqual({ proof: paid.proof.blockHash, sessionId: paid.proof.sessionId })
   })

@@ -172,7 +172,7 @@ describe('a proof', () => {
       method: 'GET',
       url: shop.url,
     })
-    expect(error.proof.header).toBe(shop.seen.at(-1)?.proof)
+    expect(error.proof.headers['PAYMENT-SIGNATURE']).toBe(shop.seen.at(-1)?.proof)
     expect(await sentBy(devnet, payer.address)).toHaveLength(1)
   })
 
@@ -191,7 +191,7 @@ describe('a proof', () => {
     const response = await payer.fetch(shop.url, { method: 'POST', body: 'x' })
 
     expect(await response.text()).toBe('paid POST /report x')
-    expect(shop.seen.slice(unpaid).map(({ proof }) => proof)).toEqual([error.proof.header])
+    expect(shop.seen.slice(unpaid).map(({ proof }) => proof)).toEqual([error.proof.headers['PAYMENT-SIGNATURE']])
     expect(types()).toContain('resumed')
     expect(await sentBy(devnet, payer.address)).toHaveLength(1)
   })
@@ -415,7 +415,7 @@ describe('a payer', () => {
     for (const text of printed) {
       expect(text).not.toContain(seed)
       expect(text).not.toContain(privateKey)
-      expect(text).not.toContain(error.proof.header)
+      expect(text).not.toContain(error.proof.headers['PAYMENT-SIGNATURE'])
     }
   })
 
