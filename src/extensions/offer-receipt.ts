@@ -39,7 +39,7 @@ export function offerReceipt(signer: Signer): Extension {
 /** Short, because a header carries them. */
 const signedSchema = {
   type: 'object',
-  properties: { format: { const: 'jws' }, acceptIndex: { type: 'integer' }, signature: { type: 'string' } },
+  properties: { format: { const: 'jws' }, signature: { type: 'string' } },
   required: ['format', 'signature'],
 }
 const infoSchema = (name: string, schema: object) => ({

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { REFUSALS, type RefusalCode } from 'nano402'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { EXAMPLE_TIME_MS, makeExamples } from './extension-examples.ts'
 import { examples } from './mechanism-examples.ts'
 
 const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
@@ -17,6 +18,16 @@ test('docs/protocol.md gives each code of NanoSession revision 8 a code of ours,
   expect(rows.length).toBeGreaterThanOrEqual(15)
   for (const [, draft, code, status] of rows)
     expect([draft, REFUSALS[code as RefusalCode]?.status]).toEqual([draft, Number(status)])
+})
+
+test('docs/protocol.md shows of extensions and lists what the code makes', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: EXAMPLE_TIME_MS })
+  onTestFinished(() => void vi.useRealTimers())
+  const shown = [...text.matchAll(/^<!-- example: (.+) -->\n```json\n([^`]*)```/gm)].map(([, name = '', json = '']) => [
+    name,
+    JSON.parse(json),
+  ])
+  expect(Object.fromEntries(shown)).toEqual(await makeExamples())
 })
 
 describe.each(Object.entries(examples))(
