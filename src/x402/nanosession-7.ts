@@ -24,5 +24,8 @@ export const nanoSession7: Wire = {
 
 export const nanoSession7Client: ClientWire = {
   ...x402Client,
-  present: (payment) => x402Client.present({ ...payment, payload: { proof: payment.payload.proof } }),
+  present(payment) {
+    const { proof } = payment.payload
+    return x402Client.present(proof === undefined ? payment : { ...payment, payload: { proof } })
+  },
 }

@@ -24,7 +24,8 @@ const accountOf = (index: number) => {
   const key = derivePrivateKey('0'.repeat(63).concat('1'), index)
   return { key, account: publicKeyToAddress(derivePublicKey(key)) }
 }
-const [payee, payer] = [accountOf(0), accountOf(1)]
+const payee = accountOf(0)
+export const payer = accountOf(1)
 
 const PRICE = 10n ** 27n
 const TAG = 31415926535897932384n

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
+import type { WireName } from 'nano402'
 import { REFUSALS, type RefusalCode } from 'nano402'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { EXAMPLE_TIME_MS, makeExamples } from './extension-examples.ts'
 import { examples } from './mechanism-examples.ts'
+import { exchanges, readBack, sessionPayload } from './wire-examples.ts'
 
 const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
 
@@ -46,3 +48,13 @@ describe.each(Object.entries(examples))(
     })
   },
 )
+
+describe.each(Object.entries(exchanges))('the exchange in %s in docs/protocol.md', (name, exchange) => {
+  test('is what server and client write', () => {
+    const [, written] = new RegExp(`^<!-- exchange in ${name} -->\n\`\`\`http\n([^\`]*)\`\`\``, 'm').exec(text) ?? []
+    expect(written).toBe(exchange)
+  })
+  test('has a payment that the server reads as a session and a block', () => {
+    expect(readBack(name as WireName)).toMatchObject({ payload: sessionPayload })
+  })
+})

@@ -1,5 +1,7 @@
+import { PaymentPayloadV1Schema, PaymentRequiredV1Schema } from '@x402/core/schemas'
 import { createPaywall, type PaywallOptions, type WireName } from 'nano402'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CLIENT_WIRES } from '../../src/x402/client-wires.ts'
 import { decodeSettlementResponse } from '../../src/x402/headers.ts'
 import { EVERY_FORM, type Form, forms, settle } from '../support/forms.ts'
 import { openShop } from '../support/shop.ts'
@@ -112,6 +114,15 @@ describe('x402-v1', () => {
         },
       ],
     })
+  })
+
+  test('its JSON is what the official schemas of version 1 take', async () => {
+    const { ask } = shopFor(['x402-v1'])
+    expect(PaymentRequiredV1Schema.safeParse(await (await ask()).json()).error).toBeUndefined()
+    const payload = { proof: randomHash(), sessionId: 'AAAA' }
+    const accepted = offerOf(await shopFor(['x402']).ask())
+    const headers = CLIENT_WIRES['x402-v1'].present({ x402Version: 2, accepted, payload })
+    expect(PaymentPayloadV1Schema.safeParse(JSON.parse(atob(headers['X-PAYMENT'] ?? ''))).error).toBeUndefined()
   })
 
   test.each<[string, object, number, string]>([

@@ -1,0 +1,62 @@
+/** The exchanges that docs/protocol.md shows: the offer and payment of its session example, in each form's own code. */
+import type { WireName } from 'nano402'
+import { answerFor } from '../../src/core/refusal.ts'
+import { decodeBase64 } from '../../src/x402/base64.ts'
+import { CLIENT_WIRES } from '../../src/x402/client-wires.ts'
+import type { PaymentPayload, PaymentRequired, SettlementResponse } from '../../src/x402/shapes.ts'
+import type { Header } from '../../src/x402/wire.ts'
+import { joinWires, WIRE_NAMES } from '../../src/x402/wires.ts'
+import { examples, payer } from './mechanism-examples.ts'
+
+const { offer, payload } = examples.session as NonNullable<(typeof examples)['session']>
+const { network, amount } = offer
+
+const required: PaymentRequired = {
+  x402Version: 2,
+  error: 'payment_required',
+  message: answerFor('payment_required').message,
+  resource: { url: 'https://api.example.com/report' },
+  accepts: [offer],
+}
+const payment: PaymentPayload = { x402Version: 2, resource: required.resource, accepted: offer, payload }
+const transaction = String(payload.proof)
+const settlement: SettlementResponse = { success: true, transaction, network, payer: payer.account, amount }
+
+/** Headers as lines, with base64 as what it says. */
+const lines = (headers: Iterable<Header>): string =>
+  [...headers].map(([name, value]) => `${name}: ${shown(value)}\n`).join('')
+
+function shown(value: string): string {
+  const text = /^[A-Za-z0-9+/]{40,}=*$/.test(value) ? decodeBase64(value) : undefined
+  return text?.startsWith('{') ? `base64 of ${pretty(text)}` : value
+}
+const pretty = (json: string) => JSON.stringify(JSON.parse(json), null, 2)
+
+/**
+ * What goes back and forth in one form. Headers that every answer has are left out; so is what revision 7 has in common with
+ * x402.
+ */
+function exchange(name: WireName): string {
+  const wire = joinWires([name])
+  const paid = `GET /report HTTP/1.1\n${lines(Object.entries(CLIENT_WIRES[name].present(payment)))}`
+  if (name === 'nanosession-7') return paid
+  const { headers, body } = wire.offer(required)
+  const isInHeader = headers.some(([, value]) => decodeBase64(value) === body)
+  const bill = `HTTP/1.1 402 Payment Required\n${lines(headers)}`
+  const said = body === undefined || isInHeader ? '' : `Content-Type: application/json\n\n${pretty(body)}\n`
+  const marks = lines(wire.settled(settlement))
+  return `${bill}${said}\n${paid}${marks === '' ? '' : `\nHTTP/1.1 200 OK\n${marks}`}`
+}
+
+export const exchanges: Readonly<Record<string, string>> = Object.fromEntries(
+  WIRE_NAMES.map((name) => [name, exchange(name)]),
+)
+
+/** What a server reads from the payment that a client of this form makes. */
+export const readBack = (name: WireName) => {
+  const presented = new Map(Object.entries(CLIENT_WIRES[name].present(payment)))
+  return joinWires([name]).read({ get: (header) => presented.get(header) })
+}
+
+/** The payment as every form has it in the end. */
+export const sessionPayload = payload
