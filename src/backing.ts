@@ -5,7 +5,7 @@ import { type Health, openDeployment } from './deployment.ts'
 import { ConfigError } from './errors.ts'
 import { openMechanisms } from './mechanisms/open.ts'
 import { nanoAddress } from './nano/index.ts'
-import type { DeploymentOptions } from './options.ts'
+import { type DeploymentOptions, FACILITATORS_OWN } from './options.ts'
 import { createAsk, type FacilitatorAddress } from './remote/ask.ts'
 import { remoteCashier } from './remote/cashier.ts'
 import { readHealth } from './remote/wire.ts'
@@ -44,12 +44,6 @@ function ownBacking(options: DeploymentOptions, isProduction: boolean): Backing 
     close,
   }
 }
-
-/** What a facilitator decides in our place, and what says so in the environment. */
-const FACILITATORS_OWN = {
-  ...{ rpc: 'NANO402_RPC_URL', ws: 'NANO402_WS_URL', store: 'NANO402_STORE', secret: 'NANO402_SECRET' },
-  ...{ allowVolatileStore: '', quorum: '', mechanisms: '', confirmTimeoutMs: '', claimWindowMs: '' },
-} as const satisfies Partial<Record<keyof DeploymentOptions, string>>
 
 const UNREACHABLE: Health = {
   node: { ok: false },

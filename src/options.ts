@@ -249,13 +249,18 @@ export function splitOptions(options: PaywallOptions): { route: RouteOptions; de
   }
 }
 
+/** What a facilitator decides in our place, and what says so in the environment. */
+export const FACILITATORS_OWN = {
+  ...{ rpc: 'NANO402_RPC_URL', ws: 'NANO402_WS_URL', store: 'NANO402_STORE', secret: 'NANO402_SECRET' },
+  ...{ allowVolatileStore: '', quorum: '', mechanisms: '', confirmTimeoutMs: '', claimWindowMs: '' },
+} as const satisfies Partial<Record<keyof DeploymentOptions, string>>
+
 /** Lets the environment stand in for what the options leave out. */
 export function withEnvironment(options: PaywallOptions, environment: Environment): PaywallOptions {
   const list = (text: string | undefined) => text?.split(',').map((part) => part.trim())
   const fromEnvironment = {
     payTo: environment.NANO402_PAY_TO,
     price: environment.NANO402_PRICE,
-    facilitator: facilitatorIn(environment),
     rpc: list(environment.NANO402_RPC_URL || undefined),
     ws: environment.NANO402_WS_URL,
     network: environment.NANO402_NETWORK,
@@ -265,7 +270,10 @@ export function withEnvironment(options: PaywallOptions, environment: Environmen
     publicUrl: environment.NANO402_PUBLIC_URL,
     wire: list(environment.NANO402_WIRE || undefined),
   }
-  const given = Object.entries(fromEnvironment).filter(([name, value]) => value && options[name as 'rpc'] === undefined)
+  const given = Object.entries(fromEnvironment).filter(
+    ([name, value]) =>
+      value && options[name as 'rpc'] === undefined && !(options.facilitator !== undefined && name in FACILITATORS_OWN),
+  )
   for (const [name, value] of given) {
     if (name === 'wire' && !list(environment.NANO402_WIRE)?.every(isWireName)) {
       throw new ConfigError(`NANO402_WIRE must be a list of ${WIRE_NAMES.join(', ')}.`)
@@ -274,13 +282,17 @@ export function withEnvironment(options: PaywallOptions, environment: Environmen
       throw new ConfigError("NANO402_NETWORK must be 'nano:mainnet' or 'nano:devnet'.")
     }
   }
-  return { ...options, ...(Object.fromEntries(given) as PaywallOptions) }
+  const facilitator = facilitatorIn(options.facilitator, environment)
+  return { ...options, ...(Object.fromEntries(given) as PaywallOptions), ...(facilitator && { facilitator }) }
 }
 
 const isWireName = (name: string): boolean => (WIRE_NAMES as readonly string[]).includes(name)
 
-function facilitatorIn({ NANO402_FACILITATOR: url, NANO402_FACILITATOR_TOKEN: token }: Environment) {
-  return url ? { url, ...(token && { token }) } : undefined
+/** The facilitator, with its token from the environment where code names none. */
+function facilitatorIn(given: DeploymentOptions['facilitator'], environment: Environment) {
+  const { url = environment.NANO402_FACILITATOR, ...more } = typeof given === 'string' ? { url: given } : (given ?? {})
+  const token = environment.NANO402_FACILITATOR_TOKEN
+  return url ? { url, ...(token && { token }), ...more } : undefined
 }
 
 /** The process's environment, where there is a process. */

@@ -53,6 +53,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['npm:hono'],
   ],
   cli: [
+    ...['facilitator', 'metrics', 'mechanisms/names.ts'],
     ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'errors'],
     'npm:@commander-js/extra-typings',
   ],

@@ -4,10 +4,11 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import { type ErrorCode, PaywallError } from '../errors.ts'
 import { CommandError, EXIT, type MakeCommand, UsageError } from './command.ts'
 import { devnet } from './devnet.ts'
+import { facilitator } from './facilitator.ts'
 import { reconcile } from './reconcile.ts'
 import { harmless, paint, printJson, printLine, type Terminal } from './terminal.ts'
 
-const COMMANDS: readonly MakeCommand[] = [devnet, reconcile]
+const COMMANDS: readonly MakeCommand[] = [devnet, facilitator, reconcile]
 
 const AFTER = `
 Every command has --json, and reads NANO402_... from the environment where its help says so.

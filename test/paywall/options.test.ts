@@ -1,12 +1,13 @@
 import { createPaywall, type PaywallOptions, routeFor } from 'nano402'
 import { createDevnet } from 'nano402/devnet'
 import { memoryStore } from 'nano402/stores/memory'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { SECRET } from '../support/world.ts'
 
 const ACCOUNT = 'nano_3e3j5tkog48pnny9dmfzj1r16pg8t1e76dz5tmac6iq689wyjfpiij4txtdo'
 const devnet = createDevnet()
 const good: PaywallOptions = { network: 'nano:devnet', rpc: devnet, payTo: ACCOUNT, price: '0.001', secret: SECRET }
+const through = { facilitator: 'https://facilitator.example', payTo: ACCOUNT, price: '0.001' }
 const get = (url = '/report') => ({ method: 'GET', url, headers: new Headers() })
 
 afterEach(() => vi.unstubAllEnvs())
@@ -48,6 +49,16 @@ describe('a missing or wrong option is an error that names it and the remedy', (
     ['attempts', { ...good, attempts: 0 }, /attempts.*at least 1/],
     ['handlerTimeoutMs', { ...good, handlerTimeoutMs: '5s' }, /handlerTimeoutMs.*milliseconds/],
     ['mechanisms', { ...good, mechanisms: ['cash'] }, /mechanisms.*'session'/],
+    ['facilitator', { ...good, facilitator: 'https://facilitator.example' }, /NANO402_RPC_URL.*NANO402_FACILITATOR/],
+    ['facilitator', { ...through, facilitator: 'facilitator.example' }, /NANO402_FACILITATOR.*http/],
+    ['facilitator', { ...through, facilitator: 'https://me:word@facilitator.example' }, /NANO402_FACILITATOR_TOKEN/],
+    [
+      'facilitator',
+      { ...through, facilitator: { url: 'https://f.example', token: 'a\nb' } },
+      /token that HTTP can carry/,
+    ],
+    ['facilitator', { ...through, quorum: 2 }, /quorum is the facilitator's/],
+    ['paymentIdentifier', { ...through, paymentIdentifier: true }, /paymentIdentifier.*facilitator/],
     ['prize', { ...good, prize: '0.001' }, /Unknown option prize.*price/],
   ])('%s: case %#', (_name, options, message) => {
     const error = refusedWith(options)
@@ -153,4 +164,38 @@ test('a node of another network is found out: a devnet payment buys nothing on m
   const header = btoa(JSON.stringify({ x402Version: 2, accepted, payload }))
   const outcome = await paywall.guard({ ...get(), headers: new Headers({ 'payment-signature': header }) })
   expect(outcome).toMatchObject({ kind: 'refused', status: 503 })
+})
+
+describe('a facilitator', () => {
+  const asked: { url: string; token: string | null }[] = []
+  const listen = () => {
+    const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
+      asked.push({ url: String(url), token: new Headers(init?.headers).get('authorization') })
+      return new Response('{}')
+    })
+    onTestFinished(() => fetched.mockRestore())
+  }
+
+  test('can come from the environment, token and all', async () => {
+    listen()
+    vi.stubEnv('NANO402_FACILITATOR', 'https://facilitator.example/base/')
+    vi.stubEnv('NANO402_FACILITATOR_TOKEN', 'the-token')
+    await createPaywall({ payTo: ACCOUNT, price: '0.001' }).guard(get())
+    expect(asked.pop()).toEqual({ url: 'https://facilitator.example/base/requirements', token: 'Bearer the-token' })
+  })
+
+  test('in code takes its token from the environment, and nothing else from there', async () => {
+    listen()
+    vi.stubEnv('NANO402_FACILITATOR_TOKEN', 'the-token')
+    vi.stubEnv('NANO402_RPC_URL', 'https://node.example')
+    vi.stubEnv('NANO402_SECRET', SECRET)
+    await createPaywall(through).guard(get())
+    expect(asked.pop()).toEqual({ url: 'https://facilitator.example/requirements', token: 'Bearer the-token' })
+  })
+
+  test('and a node, both in the environment, are too many', () => {
+    vi.stubEnv('NANO402_FACILITATOR', 'https://facilitator.example')
+    vi.stubEnv('NANO402_RPC_URL', 'https://node.example')
+    expect(() => createPaywall({ payTo: ACCOUNT, price: '0.001' })).toThrow(/NANO402_RPC_URL.*NANO402_FACILITATOR/)
+  })
 })
