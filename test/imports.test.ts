@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   zod: ['npm:zod/mini'],
   x402: ['errors', 'zod'],
   core: ['x402', 'errors', 'npm:lru-cache'],
+  channel: ['core', 'nano', 'zod', 'errors', 'npm:lru-cache', 'npm:tweetnacl'],
   http: ['core/request.ts', 'errors'],
   rpc: ['nano', 'errors', 'npm:lru-cache', 'npm:ws'],
   devnet: ['nano', 'rpc/node.ts', 'errors', 'npm:ws'],

@@ -1,0 +1,218 @@
+/**
+ * The channels of a payee, in a store. What a channel is stands in one record that never changes, its state in another that
+ * changes by the steps of record.ts, each in one atomic write. A deposit's block is claimed for its channel for good before
+ * it is credited, in the claim space of every other mechanism.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Store } from '../core/store.ts'
+import type { BlockHash } from '../nano/index.ts'
+import { decodeChannel, encodeChannel } from './codec.ts'
+import { type ChannelConfig, type ChannelId, channelId } from './config.ts'
+import * as step from './record.ts'
+import { createRecords } from './records.ts'
+
+/** What does not change while a channel lives. */
+export interface ChannelTerms {
+  readonly config: ChannelConfig
+  /** 64 hex digits: the key of the MACs, which nobody but payer and payee may see. */
+  readonly macKey: string
+}
+
+/** A confirmed send that was made for this channel alone: right payer, destination and amount. */
+export interface Deposit {
+  readonly block: BlockHash
+  /** In raw. */
+  readonly amount: bigint
+}
+
+type NotFound = 'channel_not_found'
+
+/** A change of a channel. Each is one atomic step, and rejects with `StoreError` when the store does not answer. */
+export interface Channels {
+  /** Again with the same deposit: `opened` again. */
+  open(terms: ChannelTerms, deposit: Deposit): Promise<'opened' | 'deposit_claimed' | 'channel_expired'>
+  terms(id: ChannelId): Promise<ChannelTerms | undefined>
+  /** As the store has it. */
+  state(id: ChannelId): Promise<step.Channel | undefined>
+  /** As it was a moment ago: good enough to verify a proof against, which {@link authorizeAndReserve} then decides on. */
+  recentState(id: ChannelId): Promise<step.Channel | undefined>
+  authorizeAndReserve(id: ChannelId, order: step.Reservation): Promise<step.Reserved | NotFound>
+  authorize(
+    id: ChannelId,
+    proof: { readonly reach: bigint; readonly proof: string },
+  ): Promise<step.ChannelRefusal | 'authorized' | NotFound>
+  /** False: the reservation is gone, and nothing may be served for it. */
+  charge(id: ChannelId, held: step.Held & { readonly amount: bigint }): Promise<boolean>
+  renew(id: ChannelId, held: step.Held & { readonly leaseEndsAtMs: number }): Promise<boolean>
+  release(id: ChannelId, held: step.Held): Promise<void>
+  /** Again with the same deposit: `added` again, and once. */
+  topUp(id: ChannelId, deposit: Deposit): Promise<step.ChannelRefusal | 'added' | 'deposit_claimed' | NotFound>
+  beginClose(id: ChannelId): Promise<void>
+  /** What is to be refunded, in raw, for good; undefined while a payment is in flight. */
+  freeze(id: ChannelId): Promise<bigint | undefined>
+  finishClose(id: ChannelId, refundBlock: BlockHash | undefined): Promise<boolean>
+  /** Channels that have expired and are not closed, of those that expired up to now. */
+  expired(): AsyncIterable<ChannelId>
+}
+
+export interface ChannelsOptions {
+  readonly store: Store
+  readonly limits?: step.ChannelLimits
+  /** The clock: Unix time in ms. */
+  readonly now?: () => number
+  /** Called when another process changed a channel while this one did. */
+  readonly onConflict?: () => void
+}
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+/** A closed channel is remembered for so long after its expiry, before which its deposit could open it again. */
+const RETENTION_MS = 7 * DAY_MS
+
+/** A channel that is not closed holds somebody's money, and is remembered until somebody sees to it. */
+const UNSETTLED_MS = 3_650 * DAY_MS
+
+/** How the ids of channels that expire in the same hour are spread over records. */
+const PARTS = 64
+
+/** Clocks may differ by so much: a channel may yet open that seems to have expired. */
+const CLOCK_SLACK_MS = HOUR_MS
+
+const termsKey = (id: ChannelId) => `channel:${id}`
+const stateKey = (id: ChannelId) => `channel-state:${id}`
+const expiryKey = (hour: number, part: number) => `channels-expiring:${hour}:${part}`
+const EXPIRED_BEFORE = 'channels-expired-before'
+
+export function createChannels(options: ChannelsOptions): Channels {
+  const { store, limits = step.CHANNEL_LIMITS, now = Date.now, onConflict = () => {} } = options
+  const states = createRecords<step.Channel>({
+    store,
+    encode: encodeChannel,
+    decode: decodeChannel,
+    keepUntilMs: ({ phase, expiresAtMs }) =>
+      Math.max(now(), expiresAtMs) + (phase === 'closed' ? RETENTION_MS : UNSETTLED_MS),
+    onConflict,
+  })
+  /** Ids by the hour and part in which they expire. */
+  const expiries = createRecords<{ readonly hour: number; readonly ids: readonly ChannelId[] }>({
+    store,
+    encode: (value) => JSON.stringify(value),
+    decode: (text) => JSON.parse(text),
+    keepUntilMs: ({ hour }) => hour * HOUR_MS + UNSETTLED_MS,
+    onConflict,
+  })
+  const termsAtHand = new LRUCache<ChannelId, ChannelTerms>({ max: 10_000 })
+
+  const change = <Result, None>(
+    id: ChannelId,
+    none: None,
+    take: (channel: step.Channel) => step.Step<Result>,
+  ): Promise<Result | None> =>
+    states.update<Result | None>(stateKey(id), (channel) => {
+      if (channel === undefined) return { value: undefined, result: none }
+      const taken = take(channel)
+      return { value: taken.channel, result: taken.result }
+    })
+
+  /** Whether the block is this channel's, for good. Asked again by the same channel, it still is. */
+  async function claimDeposit(block: BlockHash, id: ChannelId, expiresAtMs: number): Promise<boolean> {
+    const [claim, owner] = [`block:${block}`, `channel:${id}`]
+    const keepUntilMs = Math.max(now(), expiresAtMs) + UNSETTLED_MS
+    const result = await store.claim(claim, owner, { leaseMs: HOUR_MS, attempts: 1_000, keepUntilMs })
+    if (result === 'held' || result === 'exhausted') return false
+    return store.commit(claim, owner, keepUntilMs)
+  }
+
+  async function readTerms(id: ChannelId): Promise<ChannelTerms | undefined> {
+    const known = termsAtHand.get(id)
+    if (known) return known
+    const found = await store.read(termsKey(id))
+    if (found === undefined) return undefined
+    const terms = JSON.parse(found.value) as ChannelTerms
+    termsAtHand.set(id, terms)
+    return terms
+  }
+
+  return {
+    async open({ config, macKey }, deposit) {
+      const id = channelId(config)
+      const expiresAtMs = 1_000 * config.expiresAt
+      const known = await states.read(stateKey(id))
+      if (known) return known.depositBlocks.includes(deposit.block) ? 'opened' : 'deposit_claimed'
+      // Not later: a closed channel is forgotten some time after its expiry, and its deposit is still claimed for it.
+      if (now() >= expiresAtMs) return 'channel_expired'
+      if (!(await claimDeposit(deposit.block, id, expiresAtMs))) return 'deposit_claimed'
+      await store.write(termsKey(id), 0, JSON.stringify({ config, macKey }), expiresAtMs + UNSETTLED_MS)
+      const hour = Math.floor(expiresAtMs / HOUR_MS)
+      await expiries.update(expiryKey(hour, partOf(id)), (value = { hour, ids: [] }) => ({
+        value: value.ids.includes(id) ? value : { hour, ids: [...value.ids, id] },
+        result: undefined,
+      }))
+      // The state comes last: a channel that has one lacks nothing.
+      const opened = step.openChannel({ deposit: deposit.amount, depositBlock: deposit.block, expiresAtMs })
+      return states.update(stateKey(id), (channel) => ({ value: channel ?? opened, result: 'opened' }))
+    },
+    terms: readTerms,
+    state: (id) => states.read(stateKey(id)),
+    recentState: (id) => states.recent(stateKey(id)),
+
+    authorizeAndReserve: (id, order) =>
+      change(id, 'channel_not_found', (channel) => step.authorizeAndReserve(channel, order, { nowMs: now(), limits })),
+    authorize: (id, proof) =>
+      change(id, 'channel_not_found', (channel) => step.authorize(channel, { ...proof, nowMs: now() })),
+    charge: (id, held) => change(id, false, (channel) => step.charge(channel, held, limits)),
+    renew: (id, held) => change(id, false, (channel) => step.renew(channel, held)),
+    release: (id, held) => change(id, undefined, (channel) => step.release(channel, held, limits)),
+
+    async topUp(id, { block, amount }) {
+      const channel = await states.read(stateKey(id))
+      if (channel === undefined) return 'channel_not_found'
+      if (!channel.depositBlocks.includes(block)) {
+        const refusal = step.canTopUp(channel, amount, now())
+        if (refusal) return refusal
+      }
+      if (!(await claimDeposit(block, id, channel.expiresAtMs))) return 'deposit_claimed'
+      return change(id, 'channel_not_found', (current) => step.topUp(current, { amount, depositBlock: block }))
+    },
+
+    beginClose: (id) => change(id, undefined, step.beginClose),
+    freeze: (id) => change(id, undefined, (channel) => step.freeze(channel, now())),
+    async finishClose(id, refundBlock) {
+      const isClosed = await change(id, false, (channel) => step.finishClose(channel, refundBlock))
+      const terms = isClosed ? await store.read(termsKey(id)) : undefined
+      // Written a second time to be forgotten when the state is.
+      if (terms?.version === 1) {
+        const { expiresAt } = (JSON.parse(terms.value) as ChannelTerms).config
+        await store.write(termsKey(id), 1, terms.value, Math.max(now(), 1_000 * expiresAt) + RETENTION_MS)
+      }
+      return isClosed
+    },
+
+    async *expired() {
+      const start = await store.read(EXPIRED_BEFORE)
+      const nowMs = now()
+      const startHour = start ? Number(start.value) : hourOf(await store.epochMs())
+      let settledHour = startHour
+      for (let hour = startHour; hour <= hourOf(nowMs); hour++) {
+        let isSettled = settledHour === hour && (hour + 1) * HOUR_MS + CLOCK_SLACK_MS < nowMs
+        for (let part = 0; part < PARTS; part++) {
+          for (const id of (await expiries.read(expiryKey(hour, part)))?.ids ?? []) {
+            const channel = await states.read(stateKey(id))
+            if (channel === undefined || channel.phase === 'closed') continue
+            isSettled = false
+            if (channel.expiresAtMs <= nowMs) yield id
+          }
+        }
+        if (isSettled) settledHour = hour + 1
+      }
+      // Nothing is left before it, and nothing comes any more. Whoever loses this race looks there once more.
+      if (settledHour > startHour) {
+        await store.write(EXPIRED_BEFORE, start?.version ?? 0, String(settledHour), nowMs + UNSETTLED_MS)
+      }
+    },
+  }
+}
+
+const hourOf = (ms: number): number => Math.floor(ms / HOUR_MS)
+const partOf = (id: ChannelId): number => Number.parseInt(id.slice(0, 2), 16) % PARTS

@@ -1,0 +1,275 @@
+/**
+ * The state of a channel and every step it can take, as pure functions. At every moment
+ * `charged + reserved <= authorized <= deposit`: a proof only raises `authorized`, a request reserves the most that it can
+ * cost before its handler runs, and is charged what it did cost. What is left of the deposit is refunded, to the raw.
+ *
+ * Proofs are verified before they come here. A PayWord chain is linear, so that what was verified against an older state
+ * holds in a newer one: in here only amounts are compared.
+ */
+import { MAX_RAW } from '../nano/raw.ts'
+
+/** Amounts in raw, times in Unix time in ms. */
+export interface Channel {
+  /** `closing`: no payment begins any more. `refunding`: the refund is signed. `closed`: nothing is owed any more. */
+  readonly phase: 'open' | 'closing' | 'refunding' | 'closed'
+  readonly expiresAtMs: number
+  /** What was deposited in all. */
+  readonly deposit: bigint
+  /** The blocks that it came by. */
+  readonly depositBlocks: readonly string[]
+  /** What the best proof authorises in all. */
+  readonly authorized: bigint
+  /** The best proof, as it was shown: a token or a voucher. Undefined before the first. */
+  readonly proof: string | undefined
+  readonly charged: bigint
+  /** Those in flight, and the latest of those that ended. */
+  readonly payments: readonly Payment[]
+  /** A payment that is not in `payments` and authorises no more than this may be one that was forgotten. */
+  readonly floor: bigint
+  /** The block that the refund went by, once it is signed. Undefined where nothing was left over. */
+  readonly refundBlock: string | undefined
+}
+
+/** One payment identifier and what became of it. */
+export interface Payment {
+  readonly id: string
+  /** Of the request that it pays. */
+  readonly fingerprint: string
+  readonly state: 'held' | 'released' | 'charged'
+  /** The run that has or had it: a payment answers to its owner alone. */
+  readonly owner: string
+  /** When it is given back by itself. Of no meaning once it is charged. */
+  readonly leaseEndsAtMs: number
+  /** What its proof authorised in all. */
+  readonly reach: bigint
+  /** What is reserved while it is held; what it cost once it is charged. */
+  readonly amount: bigint
+  /** How often it was reserved. */
+  readonly attempts: number
+}
+
+/** How many payments that ended are remembered, and how many may be in flight at once. Bounds the size of a record. */
+export interface ChannelLimits {
+  readonly remembered: number
+  readonly inFlight: number
+  readonly attempts: number
+}
+export const CHANNEL_LIMITS: ChannelLimits = { remembered: 64, inFlight: 64, attempts: 3 }
+
+/** More deposits go into another channel. */
+const MAX_DEPOSITS = 64
+
+/** Why a step is not taken; on the wire with `invalid_batch_settlement_nano_` in front, but for `attempts_exhausted`. */
+export type ChannelRefusal =
+  | 'channel_closed'
+  | 'channel_expired'
+  | 'payment_identifier_conflict'
+  | 'busy'
+  | 'cumulative_exceeds_deposit'
+  | 'insufficient_authorization'
+  | 'attempts_exhausted'
+  | 'deposit_mismatch'
+
+/** The channel as it is now, and what there is to say about the step. Refused: the very channel that was given. */
+export interface Step<Result> {
+  readonly channel: Channel
+  readonly result: Result
+}
+
+const stay = <Result>(channel: Channel, result: Result): Step<Result> => ({ channel, result })
+
+/** A channel on its first deposit. */
+export const openChannel = (opening: {
+  readonly deposit: bigint
+  readonly depositBlock: string
+  readonly expiresAtMs: number
+}): Channel => ({
+  phase: 'open',
+  expiresAtMs: opening.expiresAtMs,
+  deposit: opening.deposit,
+  depositBlocks: [opening.depositBlock],
+  authorized: 0n,
+  proof: undefined,
+  charged: 0n,
+  payments: [],
+  floor: -1n,
+  refundBlock: undefined,
+})
+
+const isHeld = ({ state, leaseEndsAtMs }: Payment, nowMs: number): boolean => state === 'held' && leaseEndsAtMs > nowMs
+
+/** What requests in flight may still cost. */
+export const reserved = ({ payments }: Channel): bigint =>
+  payments.reduce((sum, { state, amount }) => (state === 'held' ? sum + amount : sum), 0n)
+
+/** What is left of the deposit. Owed to the payer once no payment is in flight. */
+export const unspent = ({ deposit, charged }: Channel): bigint => deposit - charged
+
+/** Gives back what nobody renewed. */
+function releaseLapsed(channel: Channel, nowMs: number): Channel {
+  const hasLapsed = (payment: Payment) => payment.state === 'held' && !isHeld(payment, nowMs)
+  if (!channel.payments.some(hasLapsed)) return channel
+  const payments = channel.payments.map((payment) =>
+    hasLapsed(payment) ? ({ ...payment, state: 'released' } as const) : payment,
+  )
+  return { ...channel, payments }
+}
+
+/** Forgets what ended with the lowest reach, as many as are too many; the floor rises with it. */
+function forget(channel: Channel, limits: ChannelLimits): Channel {
+  const ended = channel.payments.filter(({ state }) => state !== 'held')
+  if (ended.length <= limits.remembered) return channel
+  const byReach = ended.toSorted((a, b) => (a.reach < b.reach ? -1 : a.reach > b.reach ? 1 : 0))
+  const forgotten = new Set(byReach.slice(0, ended.length - limits.remembered))
+  let { floor } = channel
+  for (const { reach } of forgotten) if (reach > floor) floor = reach
+  return { ...channel, floor, payments: channel.payments.filter((payment) => !forgotten.has(payment)) }
+}
+
+/** A proof that was verified, and the most that its request can cost. */
+export interface Reservation {
+  readonly id: string
+  readonly fingerprint: string
+  readonly owner: string
+  readonly reach: bigint
+  readonly proof: string
+  readonly amount: bigint
+  readonly leaseEndsAtMs: number
+}
+
+/** `charged`: this payment had its answer already, for so much. */
+export type Reserved = ChannelRefusal | 'reserved' | { readonly charged: bigint }
+
+/**
+ * Raises what is authorised and reserves what the request can cost, or neither. The payment identifier is looked at before
+ * any amount: who lost an answer is told about that payment, whatever the channel can pay by now.
+ */
+export function authorizeAndReserve(
+  before: Channel,
+  order: Reservation,
+  { nowMs, limits }: { readonly nowMs: number; readonly limits: ChannelLimits },
+): Step<Reserved> {
+  const channel = releaseLapsed(before, nowMs)
+  const known = channel.payments.find(({ id }) => id === order.id)
+  if (known && known.fingerprint !== order.fingerprint) return stay(before, 'payment_identifier_conflict')
+  if (known?.state === 'charged') return stay(before, { charged: known.amount })
+  if (channel.phase !== 'open') return stay(before, 'channel_closed')
+  if (nowMs >= channel.expiresAtMs) return stay(before, 'channel_expired')
+  if (known?.state === 'held') return stay(before, known.owner === order.owner ? 'reserved' : 'busy')
+  if (known && known.attempts >= limits.attempts) return stay(before, 'attempts_exhausted')
+  if (!known && order.reach <= channel.floor) return stay(before, 'insufficient_authorization')
+  if (order.reach > channel.deposit) return stay(before, 'cumulative_exceeds_deposit')
+  const raises = order.reach > channel.authorized
+  const authorized = raises ? order.reach : channel.authorized
+  if (authorized - channel.charged - reserved(channel) < order.amount) return stay(before, 'insufficient_authorization')
+  const others = channel.payments.filter((payment) => payment !== known)
+  if (others.filter(({ state }) => state === 'held').length >= limits.inFlight) return stay(before, 'busy')
+
+  const { id, fingerprint, owner, reach, amount, leaseEndsAtMs } = order
+  const attempts = (known?.attempts ?? 0) + 1
+  const payment: Payment = { id, fingerprint, state: 'held', owner, leaseEndsAtMs, reach, amount, attempts }
+  const proof = raises ? order.proof : channel.proof
+  return stay(forget({ ...channel, authorized, proof, payments: [...others, payment] }, limits), 'reserved')
+}
+
+/** Raises what is authorised, for a stream that is under way. */
+export function authorize(
+  channel: Channel,
+  { reach, proof, nowMs }: { readonly reach: bigint; readonly proof: string; readonly nowMs: number },
+): Step<ChannelRefusal | 'authorized'> {
+  if (channel.phase !== 'open') return stay(channel, 'channel_closed')
+  if (nowMs >= channel.expiresAtMs) return stay(channel, 'channel_expired')
+  if (reach > channel.deposit) return stay(channel, 'cumulative_exceeds_deposit')
+  if (reach <= channel.authorized) return stay(channel, 'authorized')
+  return stay({ ...channel, authorized: reach, proof }, 'authorized')
+}
+
+/** Which payment, and whose. */
+export interface Held {
+  readonly id: string
+  readonly owner: string
+}
+
+const replace = (channel: Channel, payment: Payment, change: Partial<Payment>): Channel => ({
+  ...channel,
+  payments: channel.payments.map((one) => (one === payment ? { ...payment, ...change } : one)),
+})
+
+const ownersPayment = ({ payments }: Channel, { id, owner }: Held): Payment | undefined =>
+  payments.find((payment) => payment.id === id && payment.owner === owner)
+
+/**
+ * Charges what the request cost, at most what it reserved. True again when asked again. False: the reservation lapsed and
+ * was given back, so that nothing may be served for it. A lapsed one that nobody touched is still the owner's.
+ */
+export function charge(
+  channel: Channel,
+  { id, owner, amount }: Held & { readonly amount: bigint },
+  limits: ChannelLimits,
+): Step<boolean> {
+  const payment = ownersPayment(channel, { id, owner })
+  if (payment?.state === 'charged') return stay(channel, true)
+  if (payment?.state !== 'held' || amount < 0n || amount > payment.amount) return stay(channel, false)
+  const charged = replace(channel, payment, { state: 'charged', amount })
+  return stay(forget({ ...charged, charged: channel.charged + amount }, limits), true)
+}
+
+/** Starts the lease anew. False: it is not the owner's any more. */
+export function renew(channel: Channel, held: Held & { readonly leaseEndsAtMs: number }): Step<boolean> {
+  const payment = ownersPayment(channel, held)
+  if (payment?.state !== 'held') return stay(channel, false)
+  return stay(replace(channel, payment, { leaseEndsAtMs: held.leaseEndsAtMs }), true)
+}
+
+/** Gives the reservation back; its attempt stays counted. */
+export function release(channel: Channel, held: Held, limits: ChannelLimits): Step<void> {
+  const payment = ownersPayment(channel, held)
+  if (payment?.state !== 'held') return stay(channel, undefined)
+  return stay(forget(replace(channel, payment, { state: 'released' }), limits), undefined)
+}
+
+/** Whether a further deposit could be added. To be asked before the deposit's block is claimed for good. */
+export function canTopUp(channel: Channel, amount: bigint, nowMs: number): ChannelRefusal | undefined {
+  if (channel.phase !== 'open') return 'channel_closed'
+  if (nowMs >= channel.expiresAtMs) return 'channel_expired'
+  const isTooMuch = channel.depositBlocks.length >= MAX_DEPOSITS || channel.deposit + amount > MAX_RAW
+  return isTooMuch ? 'deposit_mismatch' : undefined
+}
+
+/**
+ * Adds a deposit whose block was claimed for this channel for good. The same block again adds nothing. One that comes too
+ * late for payments, but before the refund is signed, is refunded with the rest.
+ */
+export function topUp(
+  channel: Channel,
+  { amount, depositBlock }: { readonly amount: bigint; readonly depositBlock: string },
+): Step<ChannelRefusal | 'added'> {
+  if (channel.depositBlocks.includes(depositBlock)) return stay(channel, 'added')
+  if (channel.phase === 'refunding' || channel.phase === 'closed') return stay(channel, 'channel_closed')
+  const depositBlocks = [...channel.depositBlocks, depositBlock]
+  return stay({ ...channel, deposit: channel.deposit + amount, depositBlocks }, 'added')
+}
+
+/** From here on no payment begins. Those that are in flight may end. */
+export const beginClose = (channel: Channel): Step<void> =>
+  stay(channel.phase === 'open' ? { ...channel, phase: 'closing' } : channel, undefined)
+
+/**
+ * Once no payment is in flight: what is to be refunded, from now on for good. Asked again: the same. Undefined while some
+ * payment may still end, or when no close was begun.
+ */
+export function freeze(before: Channel, nowMs: number): Step<bigint | undefined> {
+  if (before.phase === 'open') return stay(before, undefined)
+  if (before.phase !== 'closing') return stay(before, unspent(before))
+  const channel = releaseLapsed(before, nowMs)
+  if (channel.payments.some(({ state }) => state === 'held')) return stay(before, undefined)
+  return stay({ ...channel, phase: 'refunding' }, unspent(channel))
+}
+
+/** The refund was paid by this block, or nothing was to be refunded. False: there is no refund to be paid. */
+export function finishClose(channel: Channel, refundBlock: string | undefined): Step<boolean> {
+  if (channel.phase === 'closed') return stay(channel, channel.refundBlock === refundBlock)
+  const isPaid = refundBlock !== undefined || unspent(channel) === 0n
+  if (channel.phase !== 'refunding' || !isPaid) return stay(channel, false)
+  return stay({ ...channel, phase: 'closed', refundBlock }, true)
+}
