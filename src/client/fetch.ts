@@ -5,6 +5,7 @@ import type { WireName } from '../x402/wires.ts'
 import { type ReadBill, readBills } from './bills.ts'
 import type { Confirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
+import { identifierFor } from './identifier.ts'
 import type { ChosenOffer } from './offers.ts'
 import type { Payment, Payments } from './payments.ts'
 import { discard, type Presented, present } from './present.ts'
@@ -107,9 +108,11 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     const answer = await challenge(request)
     if (answer instanceof Response) return answer
     const { offer, resource, url } = answer
+    const extensions = identifierFor(answer.extensions)
     emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, payTo: offer.payTo })
     const { key, method, signal } = request
-    const payment = await payments.pay({ key, method, url, resource, offer, replaces, signal })
+    const order = { key, method, url, resource, offer, replaces, signal }
+    const payment = await payments.pay({ ...order, ...(extensions && { extensions }) })
     held.push(payment)
     const response = await spend(payment, request)
     // Signed earlier and never published: with another block confirmed in their place, their amounts are free again.

@@ -35,6 +35,8 @@ export interface JournalEntry {
     readonly resource: ResourceInfo
     readonly offer: PaymentRequirements
     readonly payload: Readonly<Record<string, unknown>>
+    /** What goes with it, such as its payment identifier. */
+    readonly extensions?: Readonly<Record<string, unknown>>
     /** The form in which it was asked for. Default `x402`. */
     readonly wire?: WireName
     readonly expiresAtMs: number
@@ -64,11 +66,12 @@ export function isEntry(value: unknown): value is JournalEntry {
 
 function isUnfinished(value: unknown): boolean {
   if (!isFields(value)) return false
-  const { method, url, block, resource, offer, payload, wire, expiresAtMs } = value
+  const { method, url, block, resource, offer, payload, extensions, wire, expiresAtMs } = value
   return (
     typeof method === 'string' &&
     isUrl(url) &&
     [block, resource, offer, payload].every(isFields) &&
+    (extensions === undefined || isFields(extensions)) &&
     (wire === undefined || (WIRE_NAMES as readonly unknown[]).includes(wire)) &&
     typeof expiresAtMs === 'number'
   )

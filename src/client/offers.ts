@@ -48,6 +48,8 @@ const BURN_KEY = '0'.repeat(64) as PublicKey
 export interface ChosenOffer {
   readonly offer: PayableOffer
   readonly resource: ResourceInfo
+  /** What else the 402 offers. */
+  readonly extensions?: PaymentRequired['extensions']
 }
 
 /**
@@ -61,7 +63,8 @@ export function chooseFrom(bills: readonly ReadBill[], url: string, rules: Omit<
   const errors: NoPayableOfferError[] = []
   for (const { wire, required } of bills) {
     try {
-      return { offer: chooseOffer(required, url, { ...rules, wire }), resource: required.resource }
+      const { resource, extensions } = required
+      return { offer: chooseOffer(required, url, { ...rules, wire }), resource, ...(extensions && { extensions }) }
     } catch (error) {
       if (!(error instanceof NoPayableOfferError)) throw error
       errors.push(error)

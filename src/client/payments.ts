@@ -29,6 +29,8 @@ export interface Order {
   readonly url: string
   readonly resource: ResourceInfo
   readonly offer: PayableOffer
+  /** What goes with the payment. */
+  readonly extensions?: Readonly<Record<string, unknown>>
   /** Payments for the same request that were never published, of which this one takes the place. */
   readonly replaces: readonly Payment[]
   readonly signal: AbortSignal
@@ -120,7 +122,8 @@ export function createPayments(options: PaymentsOptions): Payments {
   }
 
   /** Signs and publishes one block. Undefined: another block took its place, and nothing was paid. */
-  async function payOnce({ key, method, url, resource, offer, replaces, signal }: Order): Promise<Payment | undefined> {
+  async function payOnce(ordered: Order): Promise<Payment | undefined> {
+    const { key, method, url, resource, offer, extensions, replaces, signal } = ordered
     const { origin, host } = new URL(url)
     const release = budget.reserve(host, offer.amount)
     emit({ type: 'paying', amount: offer.amount, payTo: offer.payTo })
@@ -142,6 +145,7 @@ export function createPayments(options: PaymentsOptions): Payments {
           url,
           block: blockToJson(block),
           resource,
+          ...(extensions && { extensions }),
           offer: offer.offer,
           payload,
           wire,

@@ -63,7 +63,7 @@ async function readAnswer(response: Response): Promise<Outcome> {
     await discard(response)
     return { kind: 'again', refusal: refusal ?? `http_${status}`, retryAfterMs }
   }
-  if (status === 402 || (status === 400 && refusal !== undefined)) {
+  if (status === 402 || ((status === 400 || status === 409) && refusal !== undefined)) {
     const inBody = refusal ?? (await refusalInBody(response))
     await discard(response)
     return { kind: 'refused', refusal: inBody ?? 'payment_required' }

@@ -6,11 +6,12 @@ import type { OpenEntry } from './payments.ts'
 
 /** The proof of a payment. */
 export function proofOf({ hash, unfinished }: OpenEntry): PaymentProof {
-  const { method, url, resource, offer, payload, wire = 'x402' } = unfinished
+  const { method, url, resource, offer, payload, extensions, wire = 'x402' } = unfinished
+  const payment = { x402Version: X402_VERSION, resource, accepted: offer, payload } as const
   return {
     blockHash: hash,
     sessionId: String(payload.sessionId),
-    headers: CLIENT_WIRES[wire].present({ x402Version: X402_VERSION, resource, accepted: offer, payload }),
+    headers: CLIENT_WIRES[wire].present({ ...payment, ...(extensions && { extensions }) }),
     url,
     method,
   }
