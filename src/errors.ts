@@ -16,6 +16,8 @@ export type ErrorCode =
   | 'ERR_WORK'
   | 'ERR_OVER_BUDGET'
   | 'ERR_NO_PAYABLE_OFFER'
+  | 'ERR_NOT_APPROVED'
+  | 'ERR_SEND_UNCERTAIN'
   | 'ERR_INSUFFICIENT_FUNDS'
   | 'ERR_REFUSED_AFTER_PAYMENT'
   | 'ERR_JOURNAL'
@@ -111,6 +113,22 @@ export class NoPayableOfferError extends PaywallError {
   constructor(message: string, reasons: readonly string[] = []) {
     super(message)
     this.reasons = reasons
+  }
+}
+
+/** Whoever is asked before a payment (option approve) did not say yes. Nothing was paid. */
+export class NotApprovedError extends PaywallError {
+  override readonly code = 'ERR_NOT_APPROVED'
+}
+
+/** A send was signed, and whether the network has it cannot be told now. To send again may be to send twice. */
+export class SendUncertainError extends PaywallError {
+  override readonly code = 'ERR_SEND_UNCERTAIN'
+  /** Look this block up before sending again. */
+  readonly hash: string
+  constructor(message: string, hash: string, options?: ErrorOptions) {
+    super(message, options)
+    this.hash = hash
   }
 }
 

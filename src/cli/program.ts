@@ -82,8 +82,10 @@ const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   ERR_AMOUNT: EXIT.usage,
   ERR_OVER_BUDGET: EXIT.unpaid,
   ERR_NO_PAYABLE_OFFER: EXIT.unpaid,
+  ERR_NOT_APPROVED: EXIT.unpaid,
   ERR_INSUFFICIENT_FUNDS: EXIT.unpaid,
   ERR_REFUSED_AFTER_PAYMENT: EXIT.unserved,
+  ERR_SEND_UNCERTAIN: EXIT.unserved,
 }
 
 /** What is said of an error. */

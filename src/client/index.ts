@@ -4,9 +4,11 @@ export {
   InsufficientFundsError,
   JournalError,
   NoPayableOfferError,
+  NotApprovedError,
   OverBudgetError,
   type PaymentProof,
   RefusedAfterPaymentError,
+  SendUncertainError,
 } from '../errors.ts'
 export type { BudgetOptions } from './budget.ts'
 export type { PayerEvent } from './events.ts'
@@ -14,5 +16,7 @@ export { fileJournal } from './file-journal.ts'
 export type { PaidOffer, PayOptions } from './handover.ts'
 export { type Journal, type JournalEntry, memoryJournal, type PaymentState } from './journal.ts'
 export { createPayer, type Payer, type PayerNode, type PayerOptions } from './payer.ts'
+export type { Bill } from './payments.ts'
+export type { Transfer, TransferOrder } from './transfer.ts'
 export type { Balance, Received } from './wallet.ts'
 export type { WorkFunction, WorkOption } from './work.ts'

@@ -29,8 +29,9 @@ import { fileJournal } from './file-journal.ts'
 import { createHandover, type PaidOffer, type PayOptions } from './handover.ts'
 import { type Journal, memoryJournal } from './journal.ts'
 import { chooseFrom, TAG_MODULUS } from './offers.ts'
-import { createPayments } from './payments.ts'
+import { type Bill, createPayments } from './payments.ts'
 import { proofOf } from './proof.ts'
+import { createTransfers, type Transfer, type TransferOrder } from './transfer.ts'
 import { type Balance, createWallet, type Received } from './wallet.ts'
 import { createWorkSource, type WorkOption } from './work.ts'
 
@@ -71,6 +72,8 @@ export interface PayerOptions {
    * `'nanosession-5'` and `'nanosession-7'`.
    */
   readonly wire?: readonly WireName[]
+  /** Asked before each new payment; anything but true, and nothing is paid. Default: whatever the budget allows is. */
+  readonly approve?: (bill: Bill) => boolean | Promise<boolean>
   /** What requests are made with. Default: the platform's `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>
   /** Told of each step. What it throws is ignored. */
@@ -97,7 +100,7 @@ export interface Payer {
    * for the same request. A redirect that was paid for is followed within its origin, otherwise it comes back as it is.
    *
    * @throws `OverBudgetError` (`ERR_OVER_BUDGET`), `NoPayableOfferError` (`ERR_NO_PAYABLE_OFFER`),
-   * `InsufficientFundsError` (`ERR_INSUFFICIENT_FUNDS`), `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`), `WorkError`
+   * `NotApprovedError` (`ERR_NOT_APPROVED`), `InsufficientFundsError` (`ERR_INSUFFICIENT_FUNDS`), `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`), `WorkError`
    * (`ERR_WORK`) and `JournalError` (`ERR_JOURNAL`) when nothing was paid; `RefusedAfterPaymentError`
    * (`ERR_REFUSED_AFTER_PAYMENT`), with the proof in it, when something was; and whatever `fetch` throws before that.
    */
@@ -123,6 +126,15 @@ export interface Payer {
   balance(): Promise<Balance>
   /** Pockets everything that was sent to the account. A payment that needs it does so by itself. */
   receive(): Promise<readonly Received[]>
+  /**
+   * Sends XNO to an account, for no request, and waits until it is confirmed (for `confirmTimeoutMs` at most). The budget is
+   * for requests: it neither bounds nor counts this.
+   *
+   * @throws `InsufficientFundsError` (`ERR_INSUFFICIENT_FUNDS`), `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`)
+   * and `WorkError` (`ERR_WORK`) when nothing was sent, and
+   * `SendUncertainError` (`ERR_SEND_UNCERTAIN`) when something may have been.
+   */
+  send(order: TransferOrder): Promise<Transfer>
   /** Stops what runs in the background. */
   close(): void
 }
@@ -139,6 +151,7 @@ export interface Payer {
  */
 export function createPayer(options: PayerOptions): Payer {
   const { network = 'nano:mainnet', confirmTimeoutMs = 15_000, retryForMs = 60_000, onEvent } = options
+  const { approve = () => true } = options
   if (!Object.hasOwn(WORK_THRESHOLDS, network)) {
     throw new ConfigError("Option network is neither 'nano:mainnet' nor 'nano:devnet'.")
   }
@@ -166,7 +179,7 @@ export function createPayer(options: PayerOptions): Payer {
     }
   }
   const wallet = createWallet({ key, node, work, representative, emit })
-  const payments = createPayments({ wallet, journal, budget, confirmTimeoutMs, emit, onPayee: pins.add })
+  const payments = createPayments({ wallet, journal, budget, confirmTimeoutMs, approve, emit, onPayee: pins.add })
   const maxTag = options.maxTagRaw ?? TAG_MODULUS - 1n
   const confirm = createConfirm({ ledger, payments, confirmTimeoutMs, emit })
   const choose = (bills: readonly ReadBill[], url: string) => {
@@ -185,6 +198,7 @@ export function createPayer(options: PayerOptions): Payer {
     choose,
     emit,
   })
+  const transfers = createTransfers({ wallet, ledger, confirmTimeoutMs, emit })
   const handover = createHandover({ payments, confirm, choose, emit })
 
   /** The account is watched from the first use on: nobody opens a socket for nothing. */
@@ -217,6 +231,10 @@ export function createPayer(options: PayerOptions): Payer {
     async receive() {
       use()
       return wallet.receive()
+    },
+    async send(order) {
+      use()
+      return transfers.send(order)
     },
     close() {
       closed = true

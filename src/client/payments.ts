@@ -2,11 +2,12 @@
  * Payments from decision to end, in the order that keeps money safe: counted against the budget before it is signed,
  * in the journal before it is published, and never made again while what became of it is open.
  */
-import { NoPayableOfferError, RefusedAfterPaymentError } from '../errors.ts'
+import { NoPayableOfferError, NotApprovedError, RefusedAfterPaymentError } from '../errors.ts'
 import {
   type BlockHash,
   blockToJson,
   hashBlock,
+  type NanoAddress,
   parseBlock,
   parseRaw,
   type Raw,
@@ -34,6 +35,20 @@ export interface Order {
   /** Payments for the same request that were never published, of which this one takes the place. */
   readonly replaces: readonly Payment[]
   readonly signal: AbortSignal
+}
+
+/** What is about to be paid, for whoever decides. Amounts in raw. */
+export interface Bill {
+  /** What was asked for. */
+  readonly url: string
+  readonly method: string
+  /** What the resource costs. */
+  readonly price: Raw
+  /** What is to be sent: the price, and the tag on top. */
+  readonly amount: Raw
+  readonly payTo: NanoAddress
+  /** When the offer runs out (Unix time in ms). */
+  readonly expiresAtMs: number
 }
 
 /** A payment that one call works on. */
@@ -70,6 +85,7 @@ export interface PaymentsOptions {
   readonly journal: Journal
   readonly budget: Budget
   readonly confirmTimeoutMs: number
+  readonly approve: (bill: Bill) => boolean | Promise<boolean>
   readonly emit: (event: PayerEvent) => void
   /** Told of every payment, past ones first. */
   readonly onPayee: (origin: string, payTo: string) => void
@@ -80,7 +96,7 @@ const MAX_BLOCKS = 3
 const FATE_POLL_MS = 250
 
 export function createPayments(options: PaymentsOptions): Payments {
-  const { wallet, journal, budget, confirmTimeoutMs, emit, onPayee } = options
+  const { wallet, journal, budget, confirmTimeoutMs, approve, emit, onPayee } = options
   const open = new Map<string, { payment: Payment; entry: OpenEntry; release: Release; inHand: boolean }>()
   let loading: Promise<void> | undefined
 
@@ -211,6 +227,11 @@ export function createPayments(options: PaymentsOptions): Payments {
     mark,
 
     async pay(order) {
+      const { url, method, offer } = order
+      const { price, amount, payTo, expiresAtMs } = offer
+      if ((await approve({ url, method, price, amount, payTo, expiresAtMs })) !== true) {
+        throw new NotApprovedError('The payment was not approved: nothing was paid.')
+      }
       for (let blocks = 1; ; blocks++) {
         const payment = await payOnce(order)
         if (payment !== undefined) return payment
