@@ -79,6 +79,11 @@ export const wsOption = () =>
 export const networkOption = () =>
   new Option('--network <name>', 'the Nano network').env('NANO402_NETWORK').choices(NETWORKS).default(NETWORKS[0])
 
+export const workOption = () =>
+  new Option('--work <where>', "who computes proof of work: node, cpu (minutes on mainnet), or a work server's URL")
+    .env('NANO402_WORK')
+    .default('node')
+
 export const jsonOption = () => new Option('--json', 'print JSON for programs')
 
 /** The node of `--rpc`. @throws {@link UsageError} */

@@ -5,10 +5,11 @@ import { type ErrorCode, PaywallError } from '../errors.ts'
 import { CommandError, EXIT, type MakeCommand, UsageError } from './command.ts'
 import { devnet } from './devnet.ts'
 import { facilitator } from './facilitator.ts'
+import { pay } from './pay.ts'
 import { reconcile } from './reconcile.ts'
 import { harmless, paint, printJson, printLine, type Terminal } from './terminal.ts'
 
-const COMMANDS: readonly MakeCommand[] = [devnet, facilitator, reconcile]
+const COMMANDS: readonly MakeCommand[] = [pay, devnet, facilitator, reconcile]
 
 const AFTER = `
 Every command has --json, and reads NANO402_... from the environment where its help says so.
@@ -29,7 +30,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     return terminal.exitStatus
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
-    const { code, message, status } = told(error)
+    const { code, message, status } = isAbort(error) && terminal.interrupted().aborted ? INTERRUPTED : told(error)
     printLine(terminal.stderr, `${paint(terminal.stderr, 'red', 'nano402:')} ${message}`)
     if (args.includes('--json')) printJson(terminal.stdout, { error: { code, message } })
     return status
@@ -87,6 +88,9 @@ const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   ERR_REFUSED_AFTER_PAYMENT: EXIT.unserved,
   ERR_SEND_UNCERTAIN: EXIT.unserved,
 }
+
+const INTERRUPTED = { code: 'ERR_INTERRUPTED', message: 'Interrupted: nothing was paid.', status: 130 }
+const isAbort = (error: unknown) => error instanceof Error && error.name === 'AbortError'
 
 /** What is said of an error. */
 function told(error: unknown): { readonly code: string; readonly message: string; readonly status: number } {
