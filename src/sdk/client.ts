@@ -18,7 +18,7 @@ export interface NanoClient {
   createPaymentPayload(
     x402Version: number,
     requirements: PaymentRequirements,
-  ): Promise<{ x402Version: number; payload: Record<string, unknown> }>
+  ): Promise<{ x402Version: number; payload: Record<string, unknown>; scheme?: string; network?: string }>
   /** Lets XNO pass the SDK's `spendControls`, whose default bound of "$1" then reads 1 XNO. */
   findDefaultAsset(asset: string, network: string): { asset: string; decimals: number; symbol: string } | undefined
   readonly schemeHooks: { onPaymentResponse(context: PaymentResponse): Promise<void> }
@@ -30,7 +30,8 @@ interface PaymentResponse {
 }
 
 /**
- * Pays for the clients of the official SDK: `new x402Client().register('nano:mainnet', nanoClient(payer))`.
+ * Pays for the clients of the official SDK: `new x402Client().register('nano:mainnet', nanoClient(payer))`,
+ * and `registerV1` for servers of version 1.
  *
  * Budget, journal and rules for offers are the payer's; one offer is paid once. What such a client does not do is show a
  * payment again: after a lost answer or a 503, `payer.unfinished()` has the proof, and `payer.present` shows it.
@@ -44,11 +45,13 @@ export function nanoClient(payer: Payer, { origin }: NanoClientOptions = {}): Na
     findDefaultAsset: (asset, network) =>
       asset === ASSET && network.startsWith('nano:') ? { asset, decimals: 30, symbol: 'XNO' } : undefined,
     async createPaymentPayload(x402Version, requirements) {
-      if (x402Version !== X402_VERSION) throw new NoPayableOfferError('Only x402 version 2 is paid.')
-      const offer = await payer.pay(requirements, origin === undefined ? {} : { url: origin })
+      if (x402Version !== 1 && x402Version !== X402_VERSION) throw new NoPayableOfferError('An unknown x402 version.')
+      const isV1 = x402Version === 1
+      const asked = isV1 ? fromV1(requirements) : requirements
+      const offer = await payer.pay(asked, origin === undefined ? {} : { url: origin })
       const payload = { ...offer.payload }
       paid.set(payload, offer)
-      return { x402Version, payload }
+      return { x402Version, payload, ...(isV1 && { scheme: asked.scheme, network: asked.network }) }
     },
     schemeHooks: {
       async onPaymentResponse({ paymentPayload, settleResponse }) {
@@ -56,4 +59,10 @@ export function nanoClient(payer: Payer, { origin }: NanoClientOptions = {}): Na
       },
     },
   }
+}
+
+/** Version 1 calls the amount otherwise, and says beside it what is sold. */
+function fromV1(requirements: PaymentRequirements & { readonly maxAmountRequired?: string }): PaymentRequirements {
+  const { scheme, network, maxAmountRequired: amount = '', asset, payTo, maxTimeoutSeconds, extra } = requirements
+  return { scheme, network, amount, asset, payTo, maxTimeoutSeconds, ...(extra && { extra }) }
 }

@@ -87,4 +87,5 @@ export const nanoSessionPaymentHandler = (payer: Payer): { handle: PaymentHandle
   handle: paymentHandler(payer),
 })
 
+export { remoteFacilitator } from './remote-facilitator.ts'
 export type { PaymentExecer, PaymentHandler }

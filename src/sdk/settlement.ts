@@ -24,7 +24,7 @@ export async function settlementCall(
   const [offer] = await facilitator.requirements({
     ...bound,
     ...termsOf(requirements),
-    price: { raw: amount - (amount % TAG_MODULUS) },
+    price: { raw: (amount - (amount % TAG_MODULUS)).toString() },
     paymentPayload: { accepted: {}, payload },
   })
   return {

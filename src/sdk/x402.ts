@@ -7,6 +7,7 @@ export {
   nanoFacilitator,
   type Settler,
 } from './facilitator.ts'
+export { remoteFacilitator } from './remote-facilitator.ts'
 export {
   type NanoOption,
   type NanoOptionOptions,

@@ -122,7 +122,24 @@ function makeReaders() {
     extensions: z.optional(anyObject),
   })
 
+  const verifyResponse = z.object({
+    isValid: z.boolean(),
+    invalidReason: z.optional(z.string()),
+    invalidMessage: z.optional(z.string()),
+    payer: z.optional(z.string()),
+  })
+
+  const supportedResponse = z.object({
+    kinds: z.array(
+      z.object({ x402Version: z.number(), scheme: z.string(), network: z.string(), extra: z.optional(anyObject) }),
+    ),
+    extensions: z.array(z.string()),
+    signers: z.record(z.string(), z.array(z.string())),
+  })
+
   return {
+    verifyResponse: reader<VerifyResponse>(verifyResponse),
+    supportedResponse: reader<SupportedResponse>(supportedResponse),
     paymentPayload: reader<PaymentPayload>(paymentPayload),
     paymentRequirements: reader<PaymentRequirements>(paymentRequirements),
     paymentRequired: reader<PaymentRequired>(paymentRequired),
@@ -148,3 +165,5 @@ export const readPaymentPayload = (value: unknown) => readers().paymentPayload(v
 export const readPaymentRequirements = (value: unknown) => readers().paymentRequirements(value)
 export const readPaymentRequired = (value: unknown) => readers().paymentRequired(value)
 export const readSettlementResponse = (value: unknown) => readers().settlementResponse(value)
+export const readVerifyResponse = (value: unknown) => readers().verifyResponse(value)
+export const readSupportedResponse = (value: unknown) => readers().supportedResponse(value)

@@ -5,17 +5,17 @@ import { wrapFetchWithPayment, x402Client } from '@x402/fetch'
 import axios from 'axios'
 import { createPayer, type Payer } from 'nano402/client'
 import { paymentHandler } from 'nano402/faremeter'
-import { nanoClient } from 'nano402/x402'
+import { type NanoClient, nanoClient } from 'nano402/x402'
 import type { World } from '../support/world.ts'
-import type { Bought, Client } from './pair.ts'
+import type { Bought, Client, Wire } from './pair.ts'
 
 type Get = (url: string) => Promise<Bought>
 
 /** A client on an account of its own, made from a payer. */
-const client = (name: string, get: (payer: Payer) => Get, isOurs = false): Client => ({
+const client = (name: string, wires: readonly Wire[], get: (payer: Payer) => Get, isOurs = false): Client => ({
   name,
   isOurs,
-  wire: 'x402',
+  wires,
   async open({ devnet }: World) {
     const { privateKey } = await devnet.fundedSeed()
     const budget = { perRequest: '0.01', total: '1' }
@@ -29,22 +29,32 @@ const readAll = async (response: Response): Promise<Bought> => ({
   body: await response.text(),
 })
 
+/** Both versions of x402, as a program registers them. */
+const register = <
+  C extends {
+    register(network: 'nano:devnet', client: NanoClient): C
+    registerV1(network: string, client: NanoClient): C
+  },
+>(
+  client: C,
+  payer: Payer,
+) => client.register('nano:devnet', nanoClient(payer)).registerV1('nano:devnet', nanoClient(payer))
+
 export const clients: readonly Client[] = [
-  client('@x402/fetch', (payer) => {
-    const pays = wrapFetchWithPayment(fetch, new x402Client().register('nano:devnet', nanoClient(payer)))
+  client('@x402/fetch', ['x402', 'x402-v1'], (payer) => {
+    const pays = wrapFetchWithPayment(fetch, register(new x402Client(), payer))
     return async (url) => readAll(await pays(url))
   }),
-  client('@x402/axios', (payer) => {
-    const x402 = new AxiosX402Client().register('nano:devnet', nanoClient(payer))
-    const pays = wrapAxiosWithPayment(axios.create({ responseType: 'text' }), x402)
+  client('@x402/axios', ['x402', 'x402-v1'], (payer) => {
+    const pays = wrapAxiosWithPayment(axios.create(), register(new AxiosX402Client(), payer))
     return async (url) => {
       const { status, data } = await pays.get<string>(url)
       return { status, body: data }
     }
   }),
-  client('@faremeter/fetch', (payer) => {
+  client('@faremeter/fetch', ['x402', 'x402-v1'], (payer) => {
     const pays = wrap(fetch, { handlers: [paymentHandler(payer)], retryCount: 0 })
     return async (url) => readAll(await pays(url))
   }),
-  client('nano402/client', (payer) => async (url) => readAll(await payer.fetch(url)), true),
+  client('nano402/client', ['x402'], (payer) => async (url) => readAll(await payer.fetch(url)), true),
 ]

@@ -1,6 +1,17 @@
 /** One client against one server, over a socket and on a devnet: what is bought, what it cost, and whether a copy of the proof buys more. */
 import type { World } from '../support/world.ts'
 
+/** Ways to pay that are tried, each alone: names of the option `mechanisms`. */
+export const MECHANISMS = ['session'] as const
+export type Mechanism = (typeof MECHANISMS)[number]
+export type Wire = 'x402' | 'x402-v1'
+
+/** What is tried. */
+export interface Trial {
+  readonly wire: Wire
+  readonly mechanism: Mechanism
+}
+
 /** What a client got. */
 export interface Bought {
   readonly status: number
@@ -11,7 +22,7 @@ export interface Bought {
 export interface Client {
   readonly name: string
   readonly isOurs: boolean
-  readonly wire: string
+  readonly wires: readonly Wire[]
   /** Opens one on a funded account. */
   open(world: World): Promise<OpenClient>
 }
@@ -26,9 +37,9 @@ export interface OpenClient {
 export interface Server {
   readonly name: string
   readonly isOurs: boolean
-  readonly wires: readonly string[]
-  readonly mechanisms: readonly string[]
-  open(world: World): Promise<OpenServer>
+  readonly wires: readonly Wire[]
+  readonly mechanisms: readonly Mechanism[]
+  open(world: World, trial: Trial): Promise<OpenServer>
 }
 
 export interface OpenServer {
@@ -42,8 +53,8 @@ export interface OpenServer {
 export interface PairResult {
   readonly client: string
   readonly server: string
-  readonly wire: string
-  readonly mechanism: string
+  readonly wire: Wire
+  readonly mechanism: Mechanism
   readonly passed: boolean
   readonly detail: string
 }

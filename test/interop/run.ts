@@ -5,7 +5,15 @@ import { type NanoAddress, ZERO_HASH } from 'nano402/nano'
 import { accountInfo, blocksInfo } from 'nano402/rpc'
 import { createWorld } from '../support/world.ts'
 import { clients } from './clients.ts'
-import { type Client, type OpenClient, type OpenServer, type PairResult, REPORT, type Server } from './pair.ts'
+import {
+  type Client,
+  type OpenClient,
+  type OpenServer,
+  type PairResult,
+  REPORT,
+  type Server,
+  type Trial,
+} from './pair.ts'
 import { servers } from './servers.ts'
 
 /** How often the account has sent something. */
@@ -32,12 +40,12 @@ async function trial(devnet: Devnet, client: OpenClient, server: OpenServer): Pr
   return ''
 }
 
-async function runPair(client: Client, server: Server, mechanism: string): Promise<PairResult> {
+async function runPair(client: Client, server: Server, tried: Trial): Promise<PairResult> {
   const world = await createWorld({ confirmMs: 10 })
   const opened: { close(): unknown }[] = [world]
-  const pair = { client: client.name, server: server.name, wire: client.wire, mechanism }
+  const pair = { client: client.name, server: server.name, ...tried }
   try {
-    const [openServer, openClient] = [await server.open(world), await client.open(world)]
+    const [openServer, openClient] = [await server.open(world, tried), await client.open(world)]
     opened.push(openServer, openClient)
     const problem = await trial(world.devnet, openClient, openServer)
     return { ...pair, passed: problem === '', detail: problem || '2 purchases, 2 payments' }
@@ -48,13 +56,22 @@ async function runPair(client: Client, server: Server, mechanism: string): Promi
   }
 }
 
+/** What both can do. */
+const trialsOf = (client: Client, server: Server): readonly Trial[] =>
+  client.wires
+    .filter((wire) => server.wires.includes(wire))
+    .flatMap((wire) =>
+      server.mechanisms
+        .filter((mechanism) => wire === 'x402' || mechanism === 'session') // version 1 has sessions alone
+        .map((mechanism) => ({ wire, mechanism })),
+    )
+
 /** The results, as they come. */
 export async function* runPairs(isWanted: (client: string, server: string) => boolean = () => true) {
   for (const client of clients) {
     for (const server of servers) {
-      if (client.isOurs && server.isOurs) continue
-      if (!server.wires.includes(client.wire) || !isWanted(client.name, server.name)) continue
-      for (const mechanism of server.mechanisms) yield await runPair(client, server, mechanism)
+      if ((client.isOurs && server.isOurs) || !isWanted(client.name, server.name)) continue
+      for (const trial of trialsOf(client, server)) yield await runPair(client, server, trial)
     }
   }
 }

@@ -1,45 +1,67 @@
 /** Servers that charge: our own, and the official ones with our plug-ins. */
+import { createRequire } from 'node:module'
 import { createMiddleware as createFaremeterExpress } from '@faremeter/middleware/express'
 import { createMiddleware as createFaremeterHono } from '@faremeter/middleware/hono'
-import { x402ResourceServer } from '@x402/core/server'
+import { x402Facilitator } from '@x402/core/facilitator'
+import { type FacilitatorClient, HTTPFacilitatorClient, x402ResourceServer } from '@x402/core/server'
 import { paymentMiddleware as expressMiddleware } from '@x402/express'
 import { paymentMiddleware as honoMiddleware } from '@x402/hono'
+import type * as X402Next from '@x402/next'
 import express from 'express'
 import { Hono } from 'hono'
-import { createFacilitator, type Facilitator } from 'nano402/facilitator'
+import { createFacilitator, type Facilitator, type FacilitatorService, facilitatorApp } from 'nano402/facilitator'
 import { facilitatorHandler } from 'nano402/faremeter'
-import { facilitatorClient, type NanoOption, nanoOption, nanoServer, type PaymentFlow } from 'nano402/x402'
+import {
+  facilitatorClient,
+  nanoFacilitator,
+  nanoOption,
+  nanoServer,
+  type PaymentFlow,
+  remoteFacilitator,
+} from 'nano402/x402'
+import type * as NextServer from 'next/server.js'
 import { counted, type Framework, frameworks, listen, listenFetch } from '../support/frameworks.ts'
 import type { World } from '../support/world.ts'
-import { type OpenServer, REPORT, type Server } from './pair.ts'
+import { MECHANISMS, type Mechanism, type OpenServer, REPORT, type Server, type Trial } from './pair.ts'
+
+/** Their ES modules can be resolved by Next's bundler alone; what they hold is the same. */
+const require = createRequire(import.meta.url)
+const { withX402, x402ResourceServer: X402NextServer }: typeof X402Next = require('@x402/next')
+const { NextRequest, NextResponse }: typeof NextServer = require('next/server')
 
 type Served = Pick<OpenServer, 'url' | 'close'>
 
 const ours = ({ name, serve }: Framework): Server => ({
   name: `nano402 (${name})`,
   isOurs: true,
-  wires: ['x402'],
-  mechanisms: ['session'],
-  async open({ options }) {
-    const { url, ...served } = await serve(options, () => ({ body: REPORT }))
+  wires: ['x402', 'x402-v1'],
+  mechanisms: MECHANISMS,
+  async open({ options }, { wire, mechanism }) {
+    const publicUrl = 'https://shop.example' // Faremeter's client of version 1 takes no path for a resource
+    const how = { ...options, publicUrl, wire: [wire], mechanisms: [mechanism] }
+    const { url, ...served } = await serve(how, () => ({ body: REPORT }))
     return { url: `${url}/report`, ...served }
   },
 })
 
+/** What a server of somebody else is given. */
+export interface Given extends Trial {
+  readonly facilitator: FacilitatorService
+  readonly world: World
+  readonly handler: () => string
+}
+
 /** A server of somebody else that charges through our facilitator. */
-const stock = (
-  name: string,
-  serve: (facilitator: Facilitator, world: World, handler: () => string) => Promise<Served>,
-): Server => ({
+const stock = (name: string, wires: Server['wires'], serve: (given: Given) => Promise<Served>): Server => ({
   name,
   isOurs: false,
-  wires: ['x402'],
-  mechanisms: ['session'],
-  async open(world) {
+  wires,
+  mechanisms: MECHANISMS,
+  async open(world, trial) {
     const { rpc, network, secret } = world.options
-    const facilitator = createFacilitator({ rpc, network, secret, store: 'memory' })
-    const { run, runs } = counted(() => REPORT)
-    const { url, close } = await serve(facilitator, world, run)
+    const facilitator = createFacilitator({ rpc, network, secret, store: 'memory', mechanisms: [trial.mechanism] })
+    const { run: handler, runs } = counted(() => REPORT)
+    const { url, close } = await serve({ ...trial, facilitator, world, handler })
     return {
       url: `${url}/report`,
       runs,
@@ -51,45 +73,97 @@ const stock = (
   },
 })
 
-/** The official middleware's configuration. */
-export function routesFor(facilitator: Facilitator, { options }: World, paymentFlow?: PaymentFlow) {
-  const { network, price, payTo } = options
-  const accepts: NanoOption = nanoOption(facilitator, { network, price, payTo, ...(paymentFlow && { paymentFlow }) })
-  const server = new x402ResourceServer(facilitatorClient(facilitator)).register(network, nanoServer())
-  return { routes: { 'GET /report': { accepts, description: 'A report' } }, server }
+export interface StockOptions {
+  readonly mechanism?: Mechanism
+  readonly paymentFlow?: PaymentFlow
+  /** Whom the SDK asks to verify and settle. Default: the facilitator, in this process. */
+  readonly client?: FacilitatorClient
+}
+
+/** The official middleware's configuration: a route that is charged for, and the server that knows how. */
+export function stockConfig(
+  facilitator: Facilitator,
+  { options: { network, price, payTo } }: World,
+  { client = facilitatorClient(facilitator), ...how }: StockOptions = {},
+) {
+  const accepts = nanoOption(facilitator, { network, price, payTo, ...how })
+  const server = new x402ResourceServer(client).register(network, nanoServer())
+  return { route: { accepts, description: 'A report' }, server }
+}
+
+export async function serveExpress({ route, server }: ReturnType<typeof stockConfig>, handler: () => string) {
+  const app = express()
+  app.use(expressMiddleware({ 'GET /report': route }, server))
+  app.get('/report', (_req, res) => void res.send(handler()))
+  return listen(app)
+}
+
+async function serveHono({ route, server }: ReturnType<typeof stockConfig>, handler: () => string) {
+  const app = new Hono()
+  app.use(honoMiddleware({ 'GET /report': route }, server))
+  app.get('/report', (c) => c.text(handler()))
+  return listenFetch(app.fetch)
 }
 
 const pricing = ({ options: { network, payTo } }: World) => [
   { amount: (10n ** 27n).toString(), asset: 'XNO', recipient: payTo, network },
 ]
-const FAREMETER = { supportedVersions: { x402v1: true, x402v2: true } }
+const versions = ({ wire }: Trial) => ({ x402v1: wire === 'x402-v1', x402v2: wire === 'x402' })
 
 export const servers: readonly Server[] = [
-  stock('@x402/express', (facilitator, world, handler) => {
-    const { routes, server } = routesFor(facilitator, world)
+  stock('@x402/express', ['x402'], ({ facilitator, world, handler, mechanism }) =>
+    serveExpress(stockConfig(facilitator, world, { mechanism }), handler),
+  ),
+  stock('@x402/express, HTTP facilitator', ['x402'], async ({ facilitator, world, handler, mechanism }) => {
+    const token = 'a-token-of-the-interop-tests-0123456789'
+    const { url, close } = await listenFetch(facilitatorApp(facilitator, { tokens: { shop: token } }).fetch)
+    const headers = { authorization: `Bearer ${token}` }
+    const client = new HTTPFacilitatorClient({
+      url,
+      createAuthHeaders: async () => ({ verify: headers, settle: headers, supported: headers }),
+    })
+    const config = stockConfig(remoteFacilitator({ url, token }), world, { mechanism, client })
+    const shop = await serveExpress(config, handler)
+    return {
+      url: shop.url,
+      async close() {
+        await shop.close()
+        await close()
+      },
+    }
+  }),
+  stock('@x402/hono', ['x402'], ({ facilitator, world, handler, mechanism }) =>
+    serveHono(stockConfig(facilitator, world, { mechanism }), handler),
+  ),
+  stock('@x402/hono, x402Facilitator', ['x402'], ({ facilitator, world, handler, mechanism }) => {
+    const theirs = new x402Facilitator().register(world.options.network, nanoFacilitator(facilitator))
+    const client: FacilitatorClient = {
+      getSupported: async () => theirs.getSupported() as Awaited<ReturnType<FacilitatorClient['getSupported']>>,
+      verify: (payment, requirements) => theirs.verify(payment, requirements),
+      settle: (payment, requirements) => theirs.settle(payment, requirements),
+    }
+    return serveHono(stockConfig(facilitator, world, { mechanism, client }), handler)
+  }),
+  stock('@x402/next', ['x402'], async ({ facilitator, world, handler, mechanism }) => {
+    const { route } = stockConfig(facilitator, world, { mechanism })
+    const server = new X402NextServer(facilitatorClient(facilitator)).register(world.options.network, nanoServer())
+    const GET = withX402(async () => new NextResponse(handler()), route, server)
+    const served = await listenFetch(({ url, method, headers }) => GET(new NextRequest(url, { method, headers })))
+    return { ...served, url: served.url.replace('127.0.0.1', 'localhost') } // as Next calls it in what it says of itself
+  }),
+  stock('@faremeter/middleware (Express)', ['x402', 'x402-v1'], async ({ facilitator, world, handler, ...trial }) => {
+    const x402Handlers = [facilitatorHandler(facilitator, world.options)]
     const app = express()
-    app.use(expressMiddleware(routes, server))
+    const supportedVersions = versions(trial)
+    app.use(await createFaremeterExpress({ x402Handlers, pricing: pricing(world), supportedVersions }))
     app.get('/report', (_req, res) => void res.send(handler()))
     return listen(app)
   }),
-  stock('@x402/hono', (facilitator, world, handler) => {
-    const { routes, server } = routesFor(facilitator, world)
-    const app = new Hono()
-    app.use(honoMiddleware(routes, server))
-    app.get('/report', (c) => c.text(handler()))
-    return listenFetch(app.fetch)
-  }),
-  stock('@faremeter/middleware (Express)', async (facilitator, world, handler) => {
-    const x402Handlers = [facilitatorHandler(facilitator, world.options)]
-    const app = express()
-    app.use(await createFaremeterExpress({ x402Handlers, pricing: pricing(world), ...FAREMETER }))
-    app.get('/report', (_req, res) => void res.send(handler()))
-    return listen(app)
-  }),
-  stock('@faremeter/middleware (Hono)', async (facilitator, world, handler) => {
+  stock('@faremeter/middleware (Hono)', ['x402', 'x402-v1'], async ({ facilitator, world, handler, ...trial }) => {
     const x402Handlers = [facilitatorHandler(facilitator, world.options)]
     const app = new Hono()
-    app.use(await createFaremeterHono({ x402Handlers, pricing: pricing(world), ...FAREMETER }))
+    const supportedVersions = versions(trial)
+    app.use(await createFaremeterHono({ x402Handlers, pricing: pricing(world), supportedVersions }))
     app.get('/report', (c) => c.text(handler()))
     return listenFetch(app.fetch)
   }),
