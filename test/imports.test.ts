@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   stores: ['core/store.ts', 'errors', 'npm:better-sqlite3', 'npm:libsql', 'npm:ioredis', 'npm:redis'],
   mechanisms: ['core', 'nano', 'rpc', 'x402', 'errors', 'npm:lru-cache'],
   client: ['rpc', 'nano', 'x402', 'errors'],
-  sdk: ['client', 'facilitator', 'remote', 'core', 'x402', 'errors'],
+  sdk: ['client', 'facilitator', 'remote', 'mechanisms/names.ts', 'core', 'x402', 'errors'],
   testing: ['core', 'rpc', 'nano', 'x402', 'errors'],
   secret: ['core', 'nano', 'errors'],
   extensions: ['core', 'x402', 'errors'],

@@ -12,12 +12,7 @@ import type {
 import { X402_VERSION } from '../x402/shapes.ts'
 import type { Offered } from './handler.ts'
 import { ASSET, isNano, SCHEME } from './offers.ts'
-import { settlementCall, termsOf } from './settlement.ts'
-
-/** A payment as the middleware has read it. */
-export interface Presented {
-  readonly payload: object
-}
+import { type Presented, settlementCall, termsOf } from './settlement.ts'
 
 export interface FacilitatorHandler {
   readonly capabilities: { networks: string[]; assets: string[] }
@@ -56,7 +51,7 @@ export function facilitatorHandler(
     async handleVerify(requirements, payment) {
       if (!isOurs(requirements)) return null
       try {
-        return await facilitator.verify(await settlementCall(facilitator, requirements, payment.payload))
+        return await facilitator.verify(await settlementCall(facilitator, requirements, payment))
       } catch (fault) {
         return { isValid: false, invalidReason: codeOf(fault) }
       }
@@ -64,7 +59,7 @@ export function facilitatorHandler(
     async handleSettle(requirements, payment) {
       if (!isOurs(requirements)) return null
       try {
-        return await facilitator.settle(await settlementCall(facilitator, requirements, payment.payload))
+        return await facilitator.settle(await settlementCall(facilitator, requirements, payment))
       } catch (fault) {
         return { success: false, errorReason: codeOf(fault), transaction: '', network }
       }

@@ -43,7 +43,7 @@ export function nanoSessionFacilitator(
   const isOurs = (requirements: PaymentRequirements) =>
     requirements.scheme === SCHEME && requirements.network === network
   const callFor = (requirements: PaymentRequirements, payload: unknown) =>
-    settlementCall(facilitator, requirements, readPayload(payload))
+    settlementCall(facilitator, requirements, { payload: readPayload(payload) })
   return {
     getSupported: async () => [{ x402Version: 2, scheme: SCHEME, network }],
     async getRequirements({ amount, method = 'GET', url = '/', ...terms }) {

@@ -10,3 +10,11 @@ export const isNano = ({
   asset,
 }: Pick<PaymentRequirements, 'scheme' | 'network' | 'asset'>): boolean =>
   scheme === SCHEME && asset === ASSET && network.startsWith('nano:')
+
+/** The keys of `extra` by which the offers of one session differ, whichever way it is paid. */
+const OFFER_KEYS = ['nanoSession', 'nanoTxn', 'nanoSignature'] as const
+export type OfferKey = (typeof OFFER_KEYS)[number]
+
+/** Which of them an offer has, if any. */
+export const offerKeyOf = (extra: object | undefined): OfferKey | undefined =>
+  OFFER_KEYS.find((key) => extra !== undefined && key in extra)

@@ -2,8 +2,9 @@
 import { type PaywallRequest, targetOf } from '../core/request.ts'
 import { ConfigError, InvalidValueError } from '../errors.ts'
 import type { Facilitator, Order, PaymentRequirements } from '../facilitator/index.ts'
+import type { MechanismName } from '../mechanisms/names.ts'
 import { decodePaymentPayload, PAYMENT_SIGNATURE } from '../x402/headers.ts'
-import { ASSET, SCHEME } from './offers.ts'
+import { ASSET, type OfferKey, SCHEME } from './offers.ts'
 
 /** `upfront` settles before the handler, `authorization` after it; docs/x402.md says which costs whom what. */
 export type PaymentFlow = 'upfront' | 'authorization'
@@ -15,7 +16,7 @@ export interface NanoOptionOptions extends Pick<Order, 'payTo' | 'maxTimeoutSeco
     | Order['price']
     | ((request: Pick<PaywallRequest, 'method' | 'url'>) => Order['price'] | Promise<Order['price']>)
   /** Which of the facilitator's ways to pay is offered. Default `'session'`. */
-  readonly mechanism?: Mechanism
+  readonly mechanism?: MechanismName
   /** Default: the one that fits the mechanism. */
   readonly paymentFlow?: PaymentFlow
 }
@@ -54,10 +55,11 @@ export interface NanoServer {
 }
 
 /** By which key of `extra` a mechanism's offer is known, and when it is to be settled. */
-const MECHANISMS = {
+const MECHANISMS: Readonly<Record<MechanismName, { readonly key: OfferKey; readonly flow: PaymentFlow }>> = {
   session: { key: 'nanoSession', flow: 'upfront' },
-} as const satisfies Record<string, { key: string; flow: PaymentFlow }>
-type Mechanism = keyof typeof MECHANISMS
+  signature: { key: 'nanoSignature', flow: 'upfront' },
+  'signed-block': { key: 'nanoTxn', flow: 'authorization' },
+}
 
 /**
  * One way to pay for a route of stock middleware:

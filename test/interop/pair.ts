@@ -2,8 +2,10 @@
 import type { World } from '../support/world.ts'
 
 /** Ways to pay that are tried, each alone: names of the option `mechanisms`. */
-export const MECHANISMS = ['session'] as const
-export type Mechanism = (typeof MECHANISMS)[number]
+export type Mechanism = 'session' | 'signed-block' | 'signature'
+export const MECHANISMS: readonly Mechanism[] = ['session', 'signed-block', 'signature']
+/** Those that our payer can do, whoever asks it. */
+export const PAYABLE: readonly Mechanism[] = ['session']
 export type Wire = 'x402' | 'x402-v1'
 
 /** What is tried. */

@@ -9,6 +9,7 @@ import {
   type Client,
   type OpenClient,
   type OpenServer,
+  PAYABLE,
   type PairResult,
   REPORT,
   type Server,
@@ -62,6 +63,7 @@ const trialsOf = (client: Client, server: Server): readonly Trial[] =>
     .filter((wire) => server.wires.includes(wire))
     .flatMap((wire) =>
       server.mechanisms
+        .filter((mechanism) => PAYABLE.includes(mechanism))
         .filter((mechanism) => wire === 'x402' || mechanism === 'session') // version 1 has sessions alone
         .map((mechanism) => ({ wire, mechanism })),
     )
