@@ -55,8 +55,8 @@ afterAll(async () => {
 })
 
 /** Starts a server of the examples. */
-async function startServer(script: string) {
-  const child = startExample(script, env)
+async function startServer(script: string, environment = env) {
+  const child = startExample(script, environment)
   const [, url = ''] = await child.printed(/Listening on (http:\/\/localhost:\d+)/)
   return { url, [Symbol.asyncDispose]: child.stop }
 }
@@ -108,6 +108,21 @@ test('examples/dynamic-price.ts charges by query, header and body, and holds eac
   expect(await forecast.json()).toEqual({ forecast: ['Sunny.', 'Sunny.'] })
   const dearer = await replay(`${server.url}/forecast?days=14`)
   expect([dearer.status, challengeOf(dearer).error]).toEqual([402, 'resource_mismatch'])
+})
+
+test('examples/facilitator.ts takes the payments of a server that has no node, no store and no secret', async () => {
+  const token = 'a-token-of-these-tests-0123456789'
+  await using facilitator = await startServer('examples/facilitator.ts', {
+    ...env,
+    NANO402_FACILITATOR_TOKENS: `shop:${token}`,
+  })
+  const { PORT = '0', NANO402_NETWORK = '', NANO402_PAY_TO = '' } = env
+  const through = { NANO402_FACILITATOR: facilitator.url, NANO402_FACILITATOR_TOKEN: token }
+  await using server = await startServer('examples/express.ts', { PORT, NANO402_NETWORK, NANO402_PAY_TO, ...through })
+  const response = await payer.fetch(`${server.url}/report`)
+  expect([response.status, await response.json()]).toEqual([200, { report: 'Sunny.', paidBy: payer.address }])
+  const again = await replay(`${server.url}/report`)
+  expect([again.status, challengeOf(again).error]).toEqual([402, 'payment_already_spent'])
 })
 
 describe('examples/own-store', () => {
