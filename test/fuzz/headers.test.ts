@@ -1,9 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { encodeBase64 } from '../../src/x402/base64.ts'
-import type { PaymentRequirements } from '../../src/x402/shapes.ts'
+import { CLIENT_WIRES } from '../../src/x402/client-wires.ts'
+import type { PaymentPayload, PaymentRequirements } from '../../src/x402/shapes.ts'
+import { EVERY_FORM } from '../support/forms.ts'
 import { randomHash, sessionIdOf } from '../support/world.ts'
 import { anyJson, bent, bentText, fuzz, type Json } from './fuzz.ts'
 import { type Answered, openTarget, type Target } from './target.ts'
@@ -98,6 +100,32 @@ test('no change of the JSON text of a proof buys anything', async () => {
     }),
   )
 })
+
+test('no change of a proof in an older form buys anything, and only with its session genuine is the node asked', async () => {
+  const every = await openTarget({ wire: EVERY_FORM })
+  onTestFinished(() => every.close())
+  const offer = await every.offer()
+  const { sessionId } = paymentFor(offer, victimHash).payload
+  const presented = Object.values(CLIENT_WIRES).map(({ present }) =>
+    Object.entries(present(paymentFor(offer, victimHash) as PaymentPayload)),
+  )
+  const bentHeaders = fc
+    .constantFrom(...presented)
+    .chain((headers) => fc.tuple(...headers.map(([name, value]) => fc.tuple(fc.constant(name), bentValue(value)))))
+  await fuzz(
+    5,
+    fc.asyncProperty(bentHeaders, async (headers) => {
+      const answered = await every.ask(Object.fromEntries(headers))
+      expectRefused(answered)
+      const shown = headers.map(([, value]) => `${value} ${Buffer.from(value, 'base64')}`).join()
+      if (!shown.includes(sessionId)) expect(answered.asked).toBe(0)
+    }),
+  )
+})
+
+/** A header's text bent as it is, or within its base64. */
+const bentValue = (value: string): fc.Arbitrary<string> =>
+  value.startsWith('ey') ? bentText(atob(value)).map((text) => encodeBase64(wellFormed(text))) : bentText(value)
 
 test('a key that comes twice in one object is unreadable, whichever comes first and whatever it says', async () => {
   const text = JSON.stringify(genuine)

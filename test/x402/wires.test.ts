@@ -3,6 +3,7 @@ import { createPaywall, type PaywallOptions, type WireName } from 'nano402'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CLIENT_WIRES } from '../../src/x402/client-wires.ts'
 import { decodeSettlementResponse } from '../../src/x402/headers.ts'
+import { startFacilitator } from '../support/facilitator.ts'
 import { EVERY_FORM, type Form, forms, settle } from '../support/forms.ts'
 import { openShop } from '../support/shop.ts'
 import { createWorld, offerOf, randomHash, sessionIdOf, type World } from '../support/world.ts'
@@ -89,6 +90,18 @@ test('x402 alone is the default, and a payment in another form is not read', asy
   }
   expect(runs()).toBe(0)
 })
+
+test.each(forms)(
+  'a paywall that leaves node and store to a facilitator speaks $name as well',
+  async ({ name, read }) => {
+    await using served = await startFacilitator(world)
+    const { ask, runs } = openShop({ ...served.options, wire: [name] })
+    const bill = await read(await ask())
+    const headers = bill.present(await settle(world.buyer, bill))
+    expect((await ask(headers)).status).toBe(200)
+    expect([await errorIn(await ask(headers)), runs()]).toEqual(['payment_already_spent', 1])
+  },
+)
 
 describe('x402-v1', () => {
   test('the body is a 402 of version 1, and version 2 stays in its header', async () => {
