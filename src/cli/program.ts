@@ -8,8 +8,9 @@ import { facilitator } from './facilitator.ts'
 import { pay } from './pay.ts'
 import { reconcile } from './reconcile.ts'
 import { harmless, paint, printJson, printLine, type Terminal } from './terminal.ts'
+import { wallet } from './wallet.ts'
 
-const COMMANDS: readonly MakeCommand[] = [pay, devnet, facilitator, reconcile]
+const COMMANDS: readonly MakeCommand[] = [pay, wallet, devnet, facilitator, reconcile]
 
 const AFTER = `
 Every command has --json, and reads NANO402_... from the environment where its help says so.

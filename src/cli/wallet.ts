@@ -1,0 +1,300 @@
+/** `nano402 wallet`: an account to pay from. One group of commands over one key. */
+import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { Argument, Command, Option } from '@commander-js/extra-typings'
+import { createPayer, type Payer, type Received } from '../client/index.ts'
+import { PaywallError } from '../errors.ts'
+import {
+  createPhrase,
+  derivePrivateKey,
+  derivePrivateKeyFromPhrase,
+  derivePublicKey,
+  formatPaymentUri,
+  formatXno,
+  type NanoAddress,
+  nanoAddress,
+  type PaymentUri,
+  parsePaymentUri,
+  parseXno,
+  publicKeyToAddress,
+  type Raw,
+} from '../nano/index.ts'
+import { createFeed } from '../rpc/index.ts'
+import {
+  CommandError,
+  EXIT,
+  jsonOption,
+  type MakeCommand,
+  networkOption,
+  parsedBy,
+  requiredRpc,
+  rpcOption,
+  UsageError,
+  wholeNumber,
+  workOption,
+  wsOption,
+} from './command.ts'
+import { accountIndexOption, KEY_HELP, type KeyOptions, phraseOption, readKey, seedFileOption } from './key.ts'
+import { createProgress } from './progress.ts'
+import { canAsk, confirm } from './question.ts'
+import { harmless, printJson, printLine, type Terminal } from './terminal.ts'
+
+export const wallet: MakeCommand = (terminal) =>
+  new Command('wallet')
+    .summary('make an account, see what it holds, receive and send')
+    .description('An account to pay from, or to be paid at.')
+    .addHelpText('after', KEY_HELP)
+    .addCommand(create(terminal))
+    .addCommand(address(terminal))
+    .addCommand(balance(terminal))
+    .addCommand(receive(terminal))
+    .addCommand(send(terminal))
+
+const create = (terminal: Terminal) =>
+  new Command('create')
+    .summary('draw a new seed')
+    .description(
+      'Draws a new seed, or a recovery phrase, and prints it with its first account. Whoever has it has the money: keep it ' +
+        'where nobody reads it. With --out it goes into a file (mode 0600) and is not printed.',
+    )
+    .option('--out <path>', 'write it into a new file instead')
+    .addOption(new Option('--words <n>', 'draw a phrase of so many words instead').choices(['12', '24'] as const))
+    .addOption(jsonOption())
+    .action(({ out, words, json }) => {
+      const secret = words === undefined ? randomSeed() : createPhrase(words === '12' ? 12 : 24)
+      const key = words === undefined ? derivePrivateKey(secret, 0) : derivePrivateKeyFromPhrase(secret, 0)
+      const account = publicKeyToAddress(derivePublicKey(key))
+      const kind = words === undefined ? 'seed' : 'phrase'
+      if (out !== undefined) writeSecret(out, secret)
+      if (json)
+        return printJson(terminal.stdout, { account, ...(out === undefined ? { [kind]: secret } : { file: out }) })
+      printLine(terminal.stdout, `account  ${account}`)
+      printLine(terminal.stdout, out === undefined ? `${kind.padEnd(7)}  ${secret}` : `file     ${out}`)
+      printLine(
+        terminal.stderr,
+        out === undefined
+          ? 'Write it down where nobody else reads it: it cannot be drawn again.'
+          : `Keep a copy where nobody else reads it. To use it: NANO402_SEED_FILE=${out}`,
+      )
+    })
+
+const address = (terminal: Terminal) =>
+  new Command('address')
+    .summary('print the account')
+    .description('Prints the account, or a nano: URI for a wallet to pay to it. Asks nobody.')
+    .option('--uri', 'print a nano: URI')
+    .addOption(new Option('--amount <xno>', 'with --uri: what is to be sent').argParser(parsedBy(parseXno)))
+    .option('--message <text>', 'with --uri: what it is for')
+    .addOption(seedFileOption())
+    .addOption(accountIndexOption())
+    .addOption(phraseOption())
+    .addOption(jsonOption())
+    .addHelpText('after', KEY_HELP)
+    .action(async ({ uri, amount, message, json, ...key }) => {
+      const account = publicKeyToAddress(derivePublicKey(await readKey(key, terminal)))
+      const link = formatPaymentUri({ address: account, amount, message })
+      if (json) printJson(terminal.stdout, { account, uri: link })
+      else printLine(terminal.stdout, uri ? link : account)
+    })
+
+/** The options of a command that asks a node about an account. */
+const online = (name: string) =>
+  new Command(name)
+    .addOption(seedFileOption())
+    .addOption(accountIndexOption())
+    .addOption(phraseOption())
+    .addOption(rpcOption())
+    .addOption(networkOption())
+    .addOption(jsonOption())
+    .addHelpText('after', KEY_HELP)
+
+const balance = (terminal: Terminal) =>
+  online('balance')
+    .summary('print what the account holds')
+    .description('Prints what the account holds, what of it is confirmed, and what waits to be received.')
+    .action((options) =>
+      withPayer(options, terminal, async (payer) => {
+        const { balance, confirmed, receivable } = await payer.balance()
+        const { stdout } = terminal
+        if (options.json)
+          return printJson(stdout, { account: payer.address, ...amounts({ balance, confirmed, receivable }) })
+        printLine(stdout, `account     ${payer.address}`)
+        printLine(stdout, `balance     ${formatXno(balance)} XNO`)
+        if (confirmed !== balance) printLine(stdout, `confirmed   ${formatXno(confirmed)} XNO`)
+        printLine(stdout, `receivable  ${formatXno(receivable)} XNO`)
+      }),
+    )
+
+const receive = (terminal: Terminal) =>
+  online('receive')
+    .summary('pocket what was sent to the account')
+    .description(
+      'Pockets what was sent to the account, so that it can be spent. With --watch it goes on until Ctrl-C, for an account ' +
+        'that a paywall is paid at; a node that does not answer is then asked again.',
+    )
+    .option('--watch', 'go on, until Ctrl-C')
+    .addOption(
+      new Option('--every-ms <n>', 'with --watch: how often to look')
+        .argParser(wholeNumber(86_400_000))
+        .default(10_000),
+    )
+    .addOption(wsOption())
+    .addOption(workOption())
+    .action((options) =>
+      withPayer(options, terminal, async (payer) => {
+        const told = (received: readonly Received[]) => {
+          for (const { hash, amount } of received) {
+            if (options.json) printJson(terminal.stdout, { block: hash, amount, xno: formatXno(amount) })
+            else printLine(terminal.stdout, `Received ${formatXno(amount)} XNO (block ${hash})`)
+          }
+        }
+        if (options.watch) return watch(payer, { ...options, told, terminal })
+        const received = await payer.receive()
+        told(received)
+        if (received.length === 0) printLine(terminal.stderr, 'There is nothing to receive.')
+      }),
+    )
+
+const send = (terminal: Terminal) =>
+  online('send')
+    .summary('send XNO')
+    .description('Sends XNO to an account, after a question. It cannot be taken back.')
+    .addArgument(
+      new Argument('<to>', 'an account, or a nano: URI that may have the amount').argParser(parsedBy(destination)),
+    )
+    .addArgument(new Argument('[xno]', 'how much, such as 0.5').argParser(parsedBy(parseXno)))
+    .option('-y, --yes', 'send without asking')
+    .addOption(workOption())
+    .action((to, xno, options) =>
+      withPayer(options, terminal, async (payer, signal) => {
+        const amount = amountOf(to, xno)
+        await approve({ amount, to: to.address, yes: options.yes ?? false }, terminal, signal)
+        const progress = createProgress(terminal.stderr)
+        const { hash, confirmed } = await payer.send({ to: to.address, amount, signal })
+        progress.clear()
+        if (options.json) {
+          return printJson(terminal.stdout, { block: hash, to: to.address, amount, xno: formatXno(amount), confirmed })
+        }
+        printLine(terminal.stdout, `Sent ${formatXno(amount)} XNO to ${to.address} (block ${hash})`)
+        if (!confirmed) printLine(terminal.stderr, 'The network has it, and has not confirmed it yet.')
+      }),
+    )
+
+const randomSeed = () =>
+  Buffer.from(crypto.getRandomValues(new Uint8Array(32)))
+    .toString('hex')
+    .toUpperCase()
+
+/** Never over a file that is there: it may hold a seed. */
+function writeSecret(path: string, secret: string): void {
+  try {
+    const file = openSync(path, 'wx', 0o600)
+    writeFileSync(file, `${secret}\n`)
+    closeSync(file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why = code === 'EEXIST' ? 'is there already, and is left as it is' : `cannot be written (${code})`
+    throw new UsageError(`The file ${path} ${why}: name another with --out.`)
+  }
+}
+
+const destination = (text: string): PaymentUri =>
+  text.startsWith('nano:') ? parsePaymentUri(text) : { address: nanoAddress(text) }
+
+/** The amount of the URI, or the one beside it; not two that differ. */
+function amountOf(to: PaymentUri, xno: Raw | undefined): Raw {
+  const amount = xno ?? to.amount
+  if (amount === undefined) throw new UsageError('How much? Put the amount in XNO after the account.')
+  if (to.amount !== undefined && to.amount !== amount) {
+    throw new UsageError(
+      `The URI asks for ${formatXno(to.amount)} XNO, and the command line says ${formatXno(amount)}.`,
+    )
+  }
+  if (amount === 0n) throw new UsageError('There is nothing to send: the amount is 0.')
+  return amount
+}
+
+async function approve(
+  { amount, to, yes }: { amount: Raw; to: NanoAddress; yes: boolean },
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  if (yes) return
+  if (!canAsk(terminal))
+    throw new CommandError('Nothing was sent: there is nobody to ask here. Add --yes.', EXIT.unpaid)
+  if (!(await confirm(`Send ${formatXno(amount)} XNO to ${to}?`, terminal, signal))) {
+    throw new CommandError('Nothing was sent.', EXIT.unpaid)
+  }
+}
+
+/** Amounts as programs read them: raw, and XNO beside it. */
+const amounts = (values: Readonly<Record<string, Raw>>) =>
+  Object.fromEntries(Object.entries(values).map(([name, amount]) => [name, { raw: amount, xno: formatXno(amount) }]))
+
+interface OnlineOptions extends KeyOptions {
+  readonly rpc?: readonly string[] | undefined
+  readonly network: 'nano:mainnet' | 'nano:devnet'
+  readonly work?: string
+}
+
+/** A payer of the key, for as long as the task takes. It makes no payments: its budget is nothing. */
+async function withPayer(
+  { rpc, network, work, ...key }: OnlineOptions,
+  terminal: Terminal,
+  task: (payer: Payer, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const endpoints = requiredRpc(rpc)
+  const privateKey = await readKey(key, terminal)
+  const progress = createProgress(terminal.stderr)
+  const payer = createPayer({
+    privateKey,
+    rpc: endpoints,
+    network,
+    budget: { perRequest: '0', total: '0' },
+    onEvent: (event) => event.type !== 'received' && progress.onEvent(event),
+    ...(work !== undefined && { work }),
+  })
+  try {
+    await task(payer, terminal.interrupted())
+  } finally {
+    progress.clear()
+    payer.close()
+  }
+}
+
+interface WatchOptions {
+  readonly everyMs: number
+  readonly ws?: string | undefined
+  readonly told: (received: readonly Received[]) => void
+  readonly terminal: Terminal
+}
+
+/** Looks again and again, and at once when the websocket hears of something. */
+async function watch(payer: Payer, { everyMs, ws, told, terminal }: WatchOptions): Promise<void> {
+  const signal = terminal.interrupted()
+  const feed = ws === undefined ? undefined : createFeed({ url: ws, accounts: [payer.address] })
+  printLine(terminal.stderr, `Watching ${payer.address}. Ctrl-C ends it.`)
+  let wake = () => {}
+  const stop = feed?.on(() => wake())
+  const wakeUp = () => wake()
+  signal.addEventListener('abort', wakeUp)
+  try {
+    while (!signal.aborted) {
+      // Before the question, so that what is heard while it is asked is not missed.
+      const woken = new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      await payer.receive().then(told, (error: unknown) => {
+        if (!(error instanceof PaywallError) || error.code === 'ERR_CONFIG') throw error
+        printLine(terminal.stderr, `${harmless(error.message)} Looking again in ${everyMs} ms.`)
+      })
+      if (signal.aborted) return
+      const timer = setTimeout(wake, everyMs)
+      await woken
+      clearTimeout(timer)
+    }
+  } finally {
+    signal.removeEventListener('abort', wakeUp)
+    stop?.()
+    feed?.close()
+  }
+}
