@@ -26,6 +26,11 @@ export interface PresentOptions {
 
 /** With Retry-After, these say that the same proof is worth presenting again. */
 const RETRIED = new Set([409, 429, 503, 504])
+/** So do these in a 402: stock x402 servers have no other status for a facilitator that cannot say yes yet. */
+const RETRIED_CODES = new Set([
+  ...['settlement_pending', 'broadcast_failed', 'payment_in_progress', 'too_many_attempts'],
+  ...['node_unavailable', 'store_unavailable', 'facilitator_unavailable'],
+])
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 5_000
 
@@ -62,6 +67,10 @@ async function readAnswer(response: Response): Promise<Outcome> {
   if (RETRIED.has(status) && retryAfterMs !== undefined) {
     await discard(response)
     return { kind: 'again', refusal: refusal ?? `http_${status}`, retryAfterMs }
+  }
+  if (status === 402 && settlement?.errorReason !== undefined && RETRIED_CODES.has(settlement.errorReason)) {
+    await discard(response)
+    return { kind: 'again', refusal: settlement.errorReason }
   }
   if (status === 402 || ((status === 400 || status === 409) && refusal !== undefined)) {
     const inBody = refusal ?? (await refusalInBody(response))

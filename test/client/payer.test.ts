@@ -3,6 +3,7 @@ import { createPayer } from 'nano402/client'
 import { parseXno } from 'nano402/nano'
 import { describe, expect, test } from 'vitest'
 import type { RefusedAfterPaymentError } from '../../src/errors.ts'
+import { encodeHeader } from '../../src/x402/headers.ts'
 import { buyerFor, devnetForTest, openShop, SHOP, sentBy } from './support.ts'
 
 const failure = (promise: Promise<unknown>): Promise<RefusedAfterPaymentError> =>
@@ -129,6 +130,19 @@ describe('a proof', () => {
     expect(proofs).toHaveLength(3)
     expect(new Set(proofs).size).toBe(1)
     expect(types().filter((type) => type === 'presenting')).toHaveLength(3)
+    expect(await sentBy(devnet, payer.address)).toHaveLength(1)
+  })
+
+  test('is presented again after a 402 of a stock server that says it is pending', async () => {
+    const { devnet, shop, payer } = await open()
+    let pending = 2
+    shop.intercept = ({ proof }, response) => {
+      if (proof === undefined || pending-- === 0) return false
+      const errorReason = 'settlement_pending'
+      const settlement = { success: false, transaction: '', network: 'nano:devnet', errorReason }
+      return !!response.writeHead(402, { 'payment-response': encodeHeader(settlement) }).end('{}')
+    }
+    expect((await payer.fetch(shop.url)).status).toBe(200)
     expect(await sentBy(devnet, payer.address)).toHaveLength(1)
   })
 
