@@ -10,6 +10,7 @@ export {
   RefusedAfterPaymentError,
   SendUncertainError,
 } from '../errors.ts'
+export type { WireName } from '../x402/wires.ts'
 export type { BudgetOptions } from './budget.ts'
 export type { PayerEvent } from './events.ts'
 export { fileJournal } from './file-journal.ts'
