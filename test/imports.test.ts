@@ -55,7 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     ...['facilitator', 'metrics', 'mechanisms/names.ts'],
-    ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'errors'],
+    ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'x402', 'errors'],
     'npm:@commander-js/extra-typings',
   ],
 }

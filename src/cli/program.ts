@@ -5,12 +5,13 @@ import { type ErrorCode, PaywallError } from '../errors.ts'
 import { CommandError, EXIT, type MakeCommand, UsageError } from './command.ts'
 import { devnet } from './devnet.ts'
 import { facilitator } from './facilitator.ts'
+import { inspect } from './inspect.ts'
 import { pay } from './pay.ts'
 import { reconcile } from './reconcile.ts'
 import { harmless, paint, printJson, printLine, type Terminal } from './terminal.ts'
 import { wallet } from './wallet.ts'
 
-const COMMANDS: readonly MakeCommand[] = [pay, wallet, devnet, facilitator, reconcile]
+const COMMANDS: readonly MakeCommand[] = [pay, inspect, wallet, devnet, facilitator, reconcile]
 
 const AFTER = `
 Every command has --json, and reads NANO402_... from the environment where its help says so.

@@ -143,6 +143,7 @@ function makeReaders() {
     paymentPayload: reader<PaymentPayload>(paymentPayload),
     paymentRequirements: reader<PaymentRequirements>(paymentRequirements),
     paymentRequired: reader<PaymentRequired>(paymentRequired),
+    paymentRequiredProblems: problemsBy(paymentRequired),
     settlementResponse: reader<SettlementResponse>(settlementResponse),
   }
 }
@@ -155,6 +156,33 @@ const reader =
     return parsed.success ? (parsed.data as T) : undefined
   }
 
+/** What is wrong with a value, for people: where, and what. Empty when it has the shape. */
+const problemsBy =
+  (schema: z.ZodMiniType) =>
+  (value: unknown): readonly string[] => {
+    const parsed = schema.safeParse(value)
+    if (parsed.success) return []
+    return parsed.error.issues.map((issue) => {
+      const where = issue.path.reduce<string>(
+        (path, key) =>
+          typeof key === 'number' ? `${path}[${key}]` : path === '' ? String(key) : `${path}.${String(key)}`,
+        '',
+      )
+      const found = issue.path.reduce<unknown>(
+        (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+        value,
+      )
+      return `${where || 'it'} ${found === undefined ? 'is missing' : (EXPECTED[issue.code] ?? 'is of another type')}`
+    })
+  }
+
+/** By zod's code of an issue; there is one place for each but the first. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  invalid_value: `is not ${X402_VERSION}`,
+  invalid_format: 'is not decimal digits',
+  too_small: 'is below 0',
+}
+
 let made: ReturnType<typeof makeReaders> | undefined
 const readers = () => {
   made ??= makeReaders()
@@ -164,6 +192,8 @@ const readers = () => {
 export const readPaymentPayload = (value: unknown) => readers().paymentPayload(value)
 export const readPaymentRequirements = (value: unknown) => readers().paymentRequirements(value)
 export const readPaymentRequired = (value: unknown) => readers().paymentRequired(value)
+/** What keeps a value from being what a 402 says, such as `accepts[0].amount is missing`. */
+export const problemsOfPaymentRequired = (value: unknown) => readers().paymentRequiredProblems(value)
 export const readSettlementResponse = (value: unknown) => readers().settlementResponse(value)
 export const readVerifyResponse = (value: unknown) => readers().verifyResponse(value)
 export const readSupportedResponse = (value: unknown) => readers().supportedResponse(value)
