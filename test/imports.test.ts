@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   x402: ['errors', 'zod'],
   core: ['x402', 'errors', 'npm:lru-cache'],
   channel: ['core', 'nano', 'zod', 'errors', 'npm:lru-cache', 'npm:tweetnacl'],
+  custody: ['client/wallet.ts', 'client/fate.ts', 'client/work.ts', 'core', 'rpc', 'nano', 'errors'],
   http: ['core/request.ts', 'errors'],
   rpc: ['nano', 'errors', 'npm:lru-cache', 'npm:ws'],
   devnet: ['nano', 'rpc/node.ts', 'errors', 'npm:ws'],
