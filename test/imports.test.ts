@@ -56,7 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     ...['facilitator', 'metrics', 'mechanisms/names.ts'],
-    ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'x402', 'errors'],
+    ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'x402', 'secret', 'errors'],
     'npm:@commander-js/extra-typings',
   ],
 }

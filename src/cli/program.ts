@@ -4,6 +4,7 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import { type ErrorCode, PaywallError } from '../errors.ts'
 import { CommandError, EXIT, type MakeCommand, UsageError } from './command.ts'
 import { devnet } from './devnet.ts'
+import { doctor } from './doctor.ts'
 import { facilitator } from './facilitator.ts'
 import { inspect } from './inspect.ts'
 import { pay } from './pay.ts'
@@ -11,7 +12,7 @@ import { reconcile } from './reconcile.ts'
 import { harmless, paint, printJson, printLine, type Terminal } from './terminal.ts'
 import { wallet } from './wallet.ts'
 
-const COMMANDS: readonly MakeCommand[] = [pay, inspect, wallet, devnet, facilitator, reconcile]
+const COMMANDS: readonly MakeCommand[] = [pay, inspect, wallet, doctor, devnet, facilitator, reconcile]
 
 const AFTER = `
 Every command has --json, and reads NANO402_... from the environment where its help says so.

@@ -49,7 +49,7 @@ export const reconcile: MakeCommand = (terminal) =>
     .summary('list what became of each payment to an account')
     .description(description)
     .addOption(
-      new Option('--account <nano_...>', 'the account that is paid')
+      new Option('--account <account>', 'the account that is paid')
         .env('NANO402_PAY_TO')
         .argParser(parsedBy(nanoAddress)),
     )

@@ -162,7 +162,7 @@ describe('nano402 reconcile', () => {
     expect(ran.map(({ err }) => err)).toEqual([
       expect.stringMatching(/^nano402: --account \(or NANO402_PAY_TO\).*\n$/),
       expect.stringMatching(
-        /^nano402: Option '--account <nano_...>' argument 'nano_1' is invalid\. Not a Nano account.*\n$/,
+        /^nano402: Option '--account <account>' argument 'nano_1' is invalid\. Not a Nano account.*\n$/,
       ),
       expect.stringMatching(/^nano402: --rpc \(or NANO402_RPC_URL\).*\n$/),
       expect.stringMatching(/^nano402: --store \(or NANO402_STORE\).*\n$/),
