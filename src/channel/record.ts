@@ -157,7 +157,7 @@ export function authorizeAndReserve(
   if (nowMs >= channel.expiresAtMs) return stay(before, 'channel_expired')
   if (known?.state === 'held') return stay(before, known.owner === order.owner ? 'reserved' : 'busy')
   if (known && known.attempts >= limits.attempts) return stay(before, 'attempts_exhausted')
-  
+  if (!known && order.reach <= channel.floor) return stay(before, 'insufficient_authorization')
   if (order.reach > channel.deposit) return stay(before, 'cumulative_exceeds_deposit')
   const raises = order.reach > channel.authorized
   const authorized = raises ? order.reach : channel.authorized
