@@ -48,8 +48,7 @@ export function selfRoutes({ resources, publicKeys, health }: SelfRoutesOptions)
   return async ({ method, url }) => {
     if (method !== 'GET' && method !== 'HEAD') return undefined
     const { pathname, searchParams } = new URL(url, 'http://self.invalid')
-    const show = Object.hasOwn(pages, pathname) ? pages[pathname] : undefined
-    return show?.(searchParams).catch(() => page({ error: 'unavailable' }, 503, 'no-store'))
+    return pages[pathname]?.(searchParams).catch(() => page({ error: 'unavailable' }, 503, 'no-store'))
   }
 }
 
