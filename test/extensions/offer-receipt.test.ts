@@ -3,7 +3,7 @@ import { decodePaymentResponseHeader } from '@x402/core/http'
 import { PaymentRequiredV2Schema } from '@x402/core/schemas'
 import { compactVerify, createLocalJWKSet, decodeProtectedHeader } from 'jose'
 import { createPaywall, type PaywallOptions } from 'nano402'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { decodeSettlementResponse } from '../../src/x402/headers.ts'
 import { openShop, purchase, type Shop } from '../support/shop.ts'
 import { challengeOf, createWorld, proofHeader, type World } from '../support/world.ts'
@@ -121,6 +121,15 @@ describe('with a key', () => {
       kty: 'OKP',
       x: Buffer.from('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex').toString('base64url'),
     })
+  })
+
+  test('a signature that fails is 503, runs nothing, and leaves the proof good', async () => {
+    const shop = openShop(options)
+    const { headers } = await purchase(shop, world.buyer)
+    const failing = vi.spyOn(crypto.subtle, 'sign').mockRejectedValueOnce(new Error('no such algorithm'))
+    onTestFinished(() => failing.mockRestore())
+    expect([(await shop.ask(headers)).status, shop.runs()]).toEqual([503, 0])
+    expect([(await shop.ask(headers)).status, shop.runs()]).toEqual([200, 1])
   })
 
   test('no receipt goes with an answer that was not sold', async () => {
