@@ -20,7 +20,7 @@ afterAll(async () => {
 type Lie = (request: Request, truth: () => Promise<Response>) => Response | Promise<Response>
 
 /** Stands between a resource server and its facilitator; lies about one path once it is told to. */
-async function openTwisted(path: string, lie: Lie) {
+async function openTwisted(path: string, lie: Lie, leaseMs = 400) {
   let isLying = false
   let asked = 0
   const { url, close } = await listenFetch(async (request) => {
@@ -32,7 +32,7 @@ async function openTwisted(path: string, lie: Lie) {
     return lie(request, truth)
   })
   onTestFinished(close)
-  const shop = openShop({ ...facilitator.options, facilitator: { url, timeoutMs: 1_000 }, leaseMs: 400 })
+  const shop = openShop({ ...facilitator.options, facilitator: { url, timeoutMs: 1_000 }, leaseMs })
   return {
     shop,
     asked: () => asked,
@@ -70,7 +70,7 @@ const useless: readonly (readonly [string, Lie])[] = [
   ['sends null', () => json(null)],
   ['fails', () => new Response('{}', { status: 500 })],
   ['knows us no more', () => new Response('{}', { status: 401 })],
-  ['is told to go elsewhere', () => Response.redirect(`${facilitator.url}/elsewhere`, 307)],
+  ['sends us elsewhere', ({ url }) => Response.redirect(facilitator.url + new URL(url).pathname, 307)],
 ]
 
 const unavailable = [503, 'facilitator_unavailable', '2']
@@ -123,7 +123,7 @@ describe('an offer from a facilitator that', () => {
 
 describe('a commit at a facilitator that', () => {
   test.each(useless)('%s lets nothing leave', async (_, lie) => {
-    const { shop, lie: turn, asked } = await openTwisted('/commit', lie)
+    const { shop, lie: turn, asked } = await openTwisted('/commit', lie, 100)
     const { headers } = await purchase(shop, world.buyer)
     turn(true)
     const answer = await shop.ask(headers)
