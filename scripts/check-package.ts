@@ -113,7 +113,7 @@ function lend(...names: readonly string[]): void {
 
 /** Every way in, by `import` and by `require`, and the command. */
 function enter(): readonly Finding[] {
-  lend('prom-client', '@opentelemetry')
+  lend('prom-client', '@opentelemetry', 'hono')
   const { exports, bin: commands } = createRequire(join(consumer, 'x.js'))('nano402/package.json')
   const doors = Object.keys(exports)
     .filter((door) => door !== './package.json')
@@ -155,7 +155,7 @@ async function bundle(): Promise<readonly Finding[]> {
 
 /** A project of strict TypeScript that uses what the handlers are told. */
 function compile(): readonly Finding[] {
-  lend('express', 'hono', '@types', 'undici-types')
+  lend('express', '@types', 'undici-types')
   cpSync(join(ROOT, 'scripts/consumer.ts'), join(consumer, 'consumer.ts'))
   return ['nodenext', 'bundler'].map((resolution) => {
     const module = resolution === 'bundler' ? 'esnext' : resolution
