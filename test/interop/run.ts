@@ -17,6 +17,8 @@ import {
 } from './pair.ts'
 import { servers } from './servers.ts'
 
+export { clients }
+
 /** How often the account has sent something. */
 async function sends(devnet: Devnet, account: string): Promise<number> {
   let count = 0
@@ -69,10 +71,10 @@ const trialsOf = (client: Client, server: Server): readonly Trial[] =>
     )
 
 /** The results, as they come. */
-export async function* runPairs(isWanted: (client: string, server: string) => boolean = () => true) {
+export async function* runPairs(isWanted: (client: string) => boolean) {
   for (const client of clients) {
     for (const server of servers) {
-      if ((client.isOurs && server.isOurs) || !isWanted(client.name, server.name)) continue
+      if ((client.isOurs && server.isOurs) || !isWanted(client.name)) continue
       for (const trial of trialsOf(client, server)) yield await runPair(client, server, trial)
     }
   }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT, startChild } from './child.ts'
+import { withLock } from './lock.ts'
 
 /**
  * Installs a folder that has a lock file of its own, unless that lock is what it has installed.
@@ -17,10 +18,13 @@ export async function installOnce(folder: string): Promise<boolean> {
   const mark = join(directory, 'node_modules/.installed-lock')
   if (isMarked(mark, lock)) return true
   if (!(await isRegistryThere(folder))) return false
-  await using install = startChild('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory })
-  if ((await install.ended) !== 0) throw new Error(`npm ci failed in ${folder}:\n${install.output()}`)
-  writeFileSync(mark, lock)
-  return true
+  return withLock(join(directory, '.installing'), async () => {
+    if (isMarked(mark, lock)) return true
+    await using install = startChild('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory })
+    if ((await install.ended) !== 0) throw new Error(`npm ci failed in ${folder}:\n${install.output()}`)
+    writeFileSync(mark, lock)
+    return true
+  })
 }
 
 function isMarked(mark: string, lock: string): boolean {
