@@ -23,7 +23,8 @@ export const nanoSession7: Wire = {
 }
 
 export const nanoSession7Client: ClientWire = {
-  ...x402Client,
+  readBill: (bill) => x402Client.readBill(bill),
+
   present(payment) {
     const { proof } = payment.payload
     return x402Client.present(proof === undefined ? payment : { ...payment, payload: { proof } })
