@@ -158,6 +158,25 @@ test('what is offered and what is presented are x402', async () => {
   expect(PaymentPayloadV2Schema.safeParse(payment).success).toBe(true)
 })
 
+test('a stock client echoes all extensions of a 402: that fits into a header, and is served', async () => {
+  const { ask, runs } = open({
+    mechanisms: ['session', 'signed-block', 'signature'],
+    publicUrl: 'https://api.example.com',
+    receipts: 'ab'.repeat(32),
+    discovery: { queryParams: { city: 'Berlin' }, output: { example: { days: [21, 19] } } },
+  })
+  const { accepts, resource, extensions } = challengeOf(await ask())
+  const [offer] = accepts
+  if (!offer) throw new Error('A challenge without an offer.')
+  const identifier = extensions?.['payment-identifier'] as { info: object }
+  const echoed = { ...extensions, 'payment-identifier': { ...identifier, info: { ...identifier.info, id: ID } } }
+  const payment = { ...paymentOf(offer, await world.buyer.pay(offer)), resource, extensions: echoed }
+  const headers = paymentHeader(payment)
+  expect(Object.keys(echoed)).toEqual(['offer-receipt', 'payment-identifier', 'bazaar'])
+  expect(headers['PAYMENT-SIGNATURE'].length).toBeLessThan(8_192)
+  expect([(await ask(headers)).status, runs()]).toEqual([200, 1])
+})
+
 describe('what a client says', () => {
   test('a required id that is absent is refused before anything is looked up, and the proof stays good', async () => {
     const { ask, buy, runs, calls } = open({ paymentIdentifier: { required: true } })
