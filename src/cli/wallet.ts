@@ -165,8 +165,9 @@ const send = (terminal: Terminal) =>
     .option('-y, --yes', 'send without asking')
     .addOption(workOption())
     .action((to, xno, options) =>
-      withPayer(options, terminal, async (payer, signal) => {
+      withPayer(options, terminal, async (payer) => {
         const amount = amountOf(to, xno)
+        const signal = terminal.interrupted()
         await approve({ amount, to: to.address, yes: options.yes ?? false }, terminal, signal)
         const progress = createProgress(terminal.stderr)
         const { hash, confirmed } = await payer.send({ to: to.address, amount, signal })
@@ -240,7 +241,7 @@ interface OnlineOptions extends KeyOptions {
 async function withPayer(
   { rpc, network, work, ...key }: OnlineOptions,
   terminal: Terminal,
-  task: (payer: Payer, signal: AbortSignal) => Promise<void>,
+  task: (payer: Payer) => Promise<void>,
 ): Promise<void> {
   const endpoints = requiredRpc(rpc)
   const privateKey = await readKey(key, terminal)
@@ -254,7 +255,7 @@ async function withPayer(
     ...(work !== undefined && { work }),
   })
   try {
-    await task(payer, terminal.interrupted())
+    await task(payer)
   } finally {
     progress.clear()
     payer.close()

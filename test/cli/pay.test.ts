@@ -5,7 +5,7 @@ import express from 'express'
 import { createPaywall } from 'nano402'
 import { type ServedDevnet, serveDevnet } from 'nano402/devnet/server'
 import { paywall } from 'nano402/express'
-import { type NanoAddress, nanoAddress } from 'nano402/nano'
+import { blockHash, type NanoAddress, nanoAddress } from 'nano402/nano'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { sentBy } from '../client/support.ts'
 import { temporaryDirectory } from '../support/stores.ts'
@@ -123,6 +123,27 @@ describe('nano402 pay', () => {
       err: expect.stringContaining('Interrupted: nothing was paid'),
     })
     expect(await paid()).toEqual([])
+  })
+
+  test('that is interrupted after it paid ends with 5, and the same command again uses that payment', async () => {
+    served.devnet.faults.confirmLagMs = 600_000
+    const command = start(['pay', '-y', `${url}/report`], { env })
+    await command.printed(/Published block/)
+    command.interrupt()
+    expect(await command.ended).toMatchObject({
+      status: 5,
+      out: '',
+      err: expect.stringMatching(/Make the same request again: it uses the same payment\.\n$/),
+    })
+    served.devnet.faults.confirmLagMs = 0
+    const [hash = ''] = /[0-9A-F]{64}/.exec(command.err()) ?? []
+    served.devnet.confirm(blockHash(hash))
+    expect(await pay('-y', `${url}/report`)).toMatchObject({
+      status: 0,
+      err: expect.stringContaining(`using it (block ${hash})`),
+    })
+    expect(await paid()).toHaveLength(1)
+    expect(runs).toBe(1)
   })
 
   test('pays nothing where nobody can be asked, and says how it would', async () => {
