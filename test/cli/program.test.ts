@@ -40,7 +40,9 @@ describe('nano402', () => {
 
   test.each([
     [['devnet', `--seed=${SEED}`]],
+    [['devnet', '--seed=5EC2E7 abandon about']],
     [['devnet', SEED]],
+    [['devnet', '5EC2E7', 'abandon', 'about']],
     [['devnet', '--port', SEED]],
     [['reconcile', '--account', SEED]],
     [[SEED]],
