@@ -20,7 +20,7 @@ afterAll(async () => {
 type Lie = (request: Request, truth: () => Promise<Response>) => Response | Promise<Response>
 
 /** Stands between a resource server and its facilitator; lies about one path once it is told to. */
-async function openTwisted(path: string, lie: Lie, leaseMs = 400) {
+async function openTwisted(path: string, lie: Lie) {
   let isLying = false
   let asked = 0
   const { url, close } = await listenFetch(async (request) => {
@@ -32,7 +32,7 @@ async function openTwisted(path: string, lie: Lie, leaseMs = 400) {
     return lie(request, truth)
   })
   onTestFinished(close)
-  const shop = openShop({ ...facilitator.options, facilitator: { url, timeoutMs: 1_000 }, leaseMs })
+  const shop = openShop({ ...facilitator.options, facilitator: { url, timeoutMs: 1_000 }, leaseMs: 600 })
   return {
     shop,
     asked: () => asked,
@@ -122,14 +122,18 @@ describe('an offer from a facilitator that', () => {
 })
 
 describe('a commit at a facilitator that', () => {
-  test.each(useless)('%s lets nothing leave', async (_, lie) => {
-    const { shop, lie: turn, asked } = await openTwisted('/commit', lie, 100)
-    const { headers } = await purchase(shop, world.buyer)
-    turn(true)
-    const answer = await shop.ask(headers)
-    expect([answer.status, answer.headers.get('payment-response')]).toEqual([503, null])
-    expect([shop.runs(), asked() > 0]).toEqual([1, true])
-  })
+  // Each is asked again until the lease is over, so the kinds that a claim has been through are not all repeated.
+  test.each(useless.filter(([kind]) => /silent|without end|shape|fails|elsewhere/.test(kind)))(
+    '%s lets nothing leave',
+    async (_, lie) => {
+      const { shop, lie: turn, asked } = await openTwisted('/commit', lie)
+      const { headers } = await purchase(shop, world.buyer)
+      turn(true)
+      const answer = await shop.ask(headers)
+      expect([answer.status, answer.headers.get('payment-response')]).toEqual([503, null])
+      expect([shop.runs(), asked() > 0]).toEqual([1, true])
+    },
+  )
 
   test('says that the claim is lost lets nothing leave, and is not asked again', async () => {
     const { shop, lie: turn, asked } = await openTwisted('/commit', () => json({ done: false }))
