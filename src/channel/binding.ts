@@ -4,37 +4,36 @@
  */
 import { encodeFields } from '../core/bytes.ts'
 import type { ChannelId } from './config.ts'
+import { sha256 } from './sha256.ts'
 
-/** The request that a proof pays. */
+/** A request, as far as it is paid for. */
 export interface PaidRequest {
-  /** x402's payment identifier: chosen by the client, one for each payment. */
-  readonly paymentId: string
   readonly method: string
   readonly url: string
   /** SHA-256 of the body. */
   readonly bodyHash: Uint8Array
 }
 
-/** How far a proof goes: `k` of a token as decimal text, or what a voucher authorises in all, in raw. */
-export interface Reach {
+/** SHA-256 of method, URL and body: 32 bytes that stand for the request wherever a proof is kept. */
+export const requestHash = ({ method, url, bodyHash }: PaidRequest): Uint8Array =>
+  sha256(encodeFields(['nano402-channel-request', method, url, bodyHash]))
+
+/** What a proof says. */
+export interface Statement {
   readonly channelId: ChannelId
+  /** How far it goes: `k` of a token as decimal text, or what a voucher authorises in all, in raw. */
   readonly reach: string
+  /** x402's payment identifier: chosen by the client, one for each payment. */
+  readonly paymentId: string
+  readonly requestHash: Uint8Array
 }
 
 /** What goes with a request: a token or a voucher that pays it, or one that only authorises more for a stream. */
-export type PaymentKind = 'token' | 'voucher' | 'authorize-token' | 'authorize-voucher'
+export type ProofKind = 'token' | 'voucher' | 'authorize-token' | 'authorize-voucher'
 
 /** What the MAC of a token, or the signature of a voucher, is over. */
-export const paymentBytes = (kind: PaymentKind, { channelId, reach }: Reach, request: PaidRequest): Uint8Array =>
-  encodeFields([
-    `nano402-channel-${kind}`,
-    channelId,
-    reach,
-    request.paymentId,
-    request.method,
-    request.url,
-    request.bodyHash,
-  ])
+export const proofBytes = (kind: ProofKind, { channelId, reach, paymentId, requestHash }: Statement): Uint8Array =>
+  encodeFields([`nano402-channel-${kind}`, channelId, reach, paymentId, requestHash])
 
 /** What the MAC or signature of a close is over. */
 export const closeBytes = (channelId: ChannelId): Uint8Array => encodeFields(['nano402-channel-close', channelId])
@@ -42,7 +41,3 @@ export const closeBytes = (channelId: ChannelId): Uint8Array => encodeFields(['n
 /** What the MAC or signature of a top-up is over. `blockHash` is the deposit. */
 export const topUpBytes = (channelId: ChannelId, blockHash: string): Uint8Array =>
   encodeFields(['nano402-channel-topup', channelId, blockHash])
-
-/** What the two requests must share to be one: everything that is paid for, but not how. */
-export const requestBytes = ({ method, url, bodyHash }: PaidRequest): Uint8Array =>
-  encodeFields(['nano402-channel-request', method, url, bodyHash])

@@ -117,13 +117,19 @@ function releaseLapsed(channel: Channel, nowMs: number): Channel {
 
 /** Forgets what ended with the lowest reach, as many as are too many; the floor rises with it. */
 function forget(channel: Channel, limits: ChannelLimits): Channel {
-  const ended = channel.payments.filter(({ state }) => state !== 'held')
-  if (ended.length <= limits.remembered) return channel
-  const byReach = ended.toSorted((a, b) => (a.reach < b.reach ? -1 : a.reach > b.reach ? 1 : 0))
-  const forgotten = new Set(byReach.slice(0, ended.length - limits.remembered))
-  let { floor } = channel
-  for (const { reach } of forgotten) if (reach > floor) floor = reach
-  return { ...channel, floor, payments: channel.payments.filter((payment) => !forgotten.has(payment)) }
+  let { payments, floor } = channel
+  let ended = 0
+  for (const { state } of payments) if (state !== 'held') ended++
+  // Nearly always one too many, or none: each payment that ends comes through here.
+  for (; ended > limits.remembered; ended--) {
+    let lowest: Payment | undefined
+    for (const payment of payments) {
+      if (payment.state !== 'held' && (lowest === undefined || payment.reach < lowest.reach)) lowest = payment
+    }
+    payments = payments.filter((payment) => payment !== lowest)
+    if (lowest && lowest.reach > floor) floor = lowest.reach
+  }
+  return payments === channel.payments ? channel : { ...channel, payments, floor }
 }
 
 /** A proof that was verified, and the most that its request can cost. */
@@ -140,6 +146,16 @@ export interface Reservation {
 /** `charged`: this payment had its answer already, for so much. */
 export type Reserved = ChannelRefusal | 'reserved' | { readonly charged: bigint }
 
+/** What there is to say of a payment by its identifier alone; undefined: its proof has to be looked at. */
+export function answered(
+  { payments }: Channel,
+  { id, fingerprint }: { readonly id: string; readonly fingerprint: string },
+): 'payment_identifier_conflict' | { readonly charged: bigint } | undefined {
+  const known = payments.find((payment) => payment.id === id)
+  if (known && known.fingerprint !== fingerprint) return 'payment_identifier_conflict'
+  return known?.state === 'charged' ? { charged: known.amount } : undefined
+}
+
 /**
  * Raises what is authorised and reserves what the request can cost, or neither. The payment identifier is looked at before
  * any amount: who lost an answer is told about that payment, whatever the channel can pay by now.
@@ -150,9 +166,9 @@ export function authorizeAndReserve(
   { nowMs, limits }: { readonly nowMs: number; readonly limits: ChannelLimits },
 ): Step<Reserved> {
   const channel = releaseLapsed(before, nowMs)
+  const answer = answered(channel, order)
+  if (answer) return stay(before, answer)
   const known = channel.payments.find(({ id }) => id === order.id)
-  if (known && known.fingerprint !== order.fingerprint) return stay(before, 'payment_identifier_conflict')
-  if (known?.state === 'charged') return stay(before, { charged: known.amount })
   if (channel.phase !== 'open') return stay(before, 'channel_closed')
   if (nowMs >= channel.expiresAtMs) return stay(before, 'channel_expired')
   if (known?.state === 'held') return stay(before, known.owner === order.owner ? 'reserved' : 'busy')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { blake2b } from '@noble/hashes/blake2.js'
 import { MAX_RAW, publicKey, publicKeyToAddress } from 'nano402/nano'
 import { describe, expect, test } from 'vitest'
-import { closeBytes, paymentBytes, topUpBytes } from '../../src/channel/binding.ts'
+import { closeBytes, proofBytes, requestHash, topUpBytes } from '../../src/channel/binding.ts'
 import { authorizeOpening, channelId, isOpeningAuthorized, readConfig } from '../../src/channel/config.ts'
 import { deriveChannelSecrets } from '../../src/channel/secrets.ts'
 import { accountOf, freshBlock, keyOf, paywordConfig, voucherConfig } from './support.ts'
@@ -103,18 +103,23 @@ describe('an opening', () => {
 })
 
 test('no two proofs are over the same bytes', () => {
-  const request = { paymentId: 'abc', method: 'GET', url: 'https://a/b', bodyHash: createHash('sha256').digest() }
-  const at = (reach: string) => ({ channelId: 'A'.repeat(64), reach })
+  const request = { method: 'GET', url: 'https://a/b', bodyHash: createHash('sha256').digest() }
+  const said = (reach: string, paymentId = 'abc', channelId = 'A'.repeat(64)) => {
+    return { channelId, reach, paymentId, requestHash: requestHash(request) }
+  }
   const all = [
-    ...(['token', 'voucher', 'authorize-token', 'authorize-voucher'] as const).map((kind) =>
-      paymentBytes(kind, at('71'), { ...request, paymentId: '2abc' }),
-    ),
     // The digits of k and of the payment identifier must not run into each other.
-    paymentBytes('token', at('712'), request),
-    paymentBytes('token', at('712'), { ...request, method: 'POST' }),
-    paymentBytes('token', at('712'), { ...request, url: 'https://a/c' }),
-    paymentBytes('token', at('712'), { ...request, bodyHash: new Uint8Array(32) }),
-    paymentBytes('token', { ...at('712'), channelId: 'B'.repeat(64) }, request),
+    ...(['token', 'voucher', 'authorize-token', 'authorize-voucher'] as const).flatMap((kind) => [
+      proofBytes(kind, said('71', '2abc')),
+      proofBytes(kind, said('712', 'abc')),
+    ]),
+    ...[
+      { method: 'POST' },
+      { url: 'https://a/c' },
+      { bodyHash: new Uint8Array(32) },
+      { method: 'GE', url: 'Thttps://a/b' },
+    ].map((change) => proofBytes('token', { ...said('712'), requestHash: requestHash({ ...request, ...change }) })),
+    proofBytes('token', said('712', 'abc', 'B'.repeat(64))),
     closeBytes('A'.repeat(64)),
     topUpBytes('A'.repeat(64), 'B'.repeat(64)),
   ]

@@ -1,0 +1,188 @@
+/**
+ * Is what a client shows a proof of this channel, for this request? The cheapest question comes first, and nobody without
+ * the channel's key makes us hash a chain: the MAC of a token is checked before anything is said or done about it.
+ */
+import { LRUCache } from 'lru-cache'
+import { ed25519Verifier } from '#channel/ed25519'
+import { encodeUtf8, equalInConstantTime } from '../core/bytes.ts'
+import { bytesToHex, hexToBytes } from '../nano/hex.ts'
+import { type PaidRequest, proofBytes, requestHash } from './binding.ts'
+import type { Channels, ChannelTerms } from './channels.ts'
+import type { ChannelId, PayWordConfig } from './config.ts'
+import { isOfChain, MAX_STEP } from './payword.ts'
+import { answered, type Channel } from './record.ts'
+import { hmacSha256, sha256 } from './sha256.ts'
+
+/** What a client shows, in its one form. Bytes are upper-case hex. */
+export type ShownProof =
+  | {
+      readonly type: 'token'
+      readonly channelId: ChannelId
+      readonly k: number
+      readonly token: string
+      readonly mac: string
+    }
+  | { readonly type: 'voucher'; readonly channelId: ChannelId; readonly cumulative: bigint; readonly signature: string }
+
+/** The request that it is shown with, and whether it pays that or only authorises more for a stream. */
+export interface Shown {
+  readonly proof: ShownProof
+  readonly paymentId: string
+  readonly request: PaidRequest
+  readonly use: 'pay' | 'authorize'
+}
+
+/** Genuine. What remains is to be decided in one step with the state: see `authorizeAndReserve`. */
+export interface Genuine {
+  readonly kind: 'genuine'
+  /** Names the payment in the channel's state: 128 bits of a hash of the payment identifier. */
+  readonly id: string
+  /** Of the request, likewise. */
+  readonly fingerprint: string
+  /** What it authorises in all, in raw. */
+  readonly reach: bigint
+  /** What has to be kept to show it to somebody else. */
+  readonly proof: string
+}
+
+/** On the wire with `invalid_batch_settlement_nano_` in front. */
+export type ProofRefusal = 'channel_not_found' | 'payload' | 'mac' | 'proof' | 'step_exceeded' | 'busy'
+
+export type Judged =
+  | Genuine
+  | { readonly kind: 'refused'; readonly code: ProofRefusal | 'payment_identifier_conflict' }
+  | { readonly kind: 'answered'; readonly charged: bigint }
+
+const refused = (code: ProofRefusal | 'payment_identifier_conflict'): Judged => ({ kind: 'refused', code })
+
+/** So near to the best token lie those of requests that are under way together. They cost no more than other requests do. */
+const FREE_STEPS = 64
+
+/** How many hashes beyond those are done for one channel in a second. */
+const HASHES_PER_SECOND = 65_536
+
+/** What is made once for a channel. */
+interface Keys {
+  readonly terms: ChannelTerms
+  readonly mac: (message: Uint8Array) => Uint8Array
+  readonly isSigned: ((message: Uint8Array, signature: Uint8Array) => Promise<boolean>) | undefined
+  second: number
+  hashesLeft: number
+}
+
+export type JudgeProof = (shown: Shown) => Promise<Judged>
+
+export function createJudge(options: {
+  readonly channels: Pick<Channels, 'terms' | 'state' | 'recentState'>
+  /** The clock: Unix time in ms. */
+  readonly now?: () => number
+}): JudgeProof {
+  const { channels, now = Date.now } = options
+  const known = new LRUCache<ChannelId, Keys>({ max: 10_000 })
+
+  async function keysOf(id: ChannelId): Promise<Keys | undefined> {
+    const found = known.get(id)
+    if (found) return found
+    const terms = await channels.terms(id)
+    if (terms === undefined) return undefined
+    const { config, macKey } = terms
+    const keys: Keys = {
+      terms,
+      mac: hmacSha256(hexToBytes(macKey)),
+      isSigned: config.mode === 'voucher-ed25519' ? await ed25519Verifier(hexToBytes(config.sessionKey)) : undefined,
+      second: 0,
+      hashesLeft: 0,
+    }
+    known.set(id, keys)
+    return keys
+  }
+
+  /** Takes so many hashes from the channel's share of this second. */
+  function mayHash(keys: Keys, hashes: number): boolean {
+    const second = Math.floor(now() / 1_000)
+    if (second !== keys.second) Object.assign(keys, { second, hashesLeft: HASHES_PER_SECOND })
+    if (keys.hashesLeft < hashes) return false
+    keys.hashesLeft -= hashes
+    return true
+  }
+
+  /** A token whose MAC is genuine, against the best one so far. */
+  function judgeToken(
+    keys: Keys,
+    config: PayWordConfig,
+    { shown, channel }: { readonly shown: { readonly k: number; readonly token: string }; readonly channel: Channel },
+  ): 'genuine' | ProofRefusal {
+    const best = {
+      k: Number(channel.authorized / BigInt(config.unit)),
+      token: hexToBytes(channel.proof ?? config.root),
+    }
+    const steps = Math.abs(shown.k - best.k)
+    if (steps > MAX_STEP) return 'step_exceeded'
+    if (!mayHash(keys, Math.max(0, steps - FREE_STEPS))) return 'busy'
+    const token = { k: shown.k, token: hexToBytes(shown.token) }
+    return isOfChain(hexToBytes(config.salt), best, token) ? 'genuine' : 'proof'
+  }
+
+  return async ({ proof, paymentId, request, use }) => {
+    const keys = await keysOf(proof.channelId)
+    if (keys === undefined) return refused('channel_not_found')
+    const { config } = keys.terms
+    const hash = requestHash(request)
+    const reach = proof.type === 'token' ? String(proof.k) : String(proof.cumulative)
+    const kind = use === 'pay' ? proof.type : (`authorize-${proof.type}` as const)
+    const statement = proofBytes(kind, { channelId: proof.channelId, reach, paymentId, requestHash: hash })
+
+    if (proof.type === 'token') {
+      if (config.mode !== 'payword-sha256') return refused('payload')
+      if (!equalInConstantTime(keys.mac(statement), hexToBytes(proof.mac))) return refused('mac')
+    } else {
+      if (keys.isSigned === undefined) return refused('payload')
+      if (!(await keys.isSigned(statement, hexToBytes(proof.signature)))) return refused('proof')
+    }
+
+    const channel = await channels.recentState(proof.channelId)
+    if (channel === undefined) return refused('channel_not_found')
+    const id = bytesToHex(sha256(encodeUtf8(paymentId)).subarray(0, 16))
+    const fingerprint = bytesToHex(hash.subarray(0, 16))
+    const answer = answered(channel, { id, fingerprint })
+    if (answer === 'payment_identifier_conflict') return refused(answer)
+    if (answer) return { kind: 'answered', charged: answer.charged }
+
+    if (proof.type === 'voucher') {
+      const kept = `${proof.signature}:${bytesToHex(hash)}:${paymentId}`
+      return { kind: 'genuine', id, fingerprint, reach: proof.cumulative, proof: kept }
+    }
+    const payword = config as PayWordConfig
+    if (proof.k < 1 || proof.k > payword.maxK) return refused('payload')
+    let judged = judgeToken(keys, payword, { shown: proof, channel })
+    if (judged === 'step_exceeded') {
+      // Another process may have gone on from there.
+      const current = await channels.state(proof.channelId)
+      if (current) judged = judgeToken(keys, payword, { shown: proof, channel: current })
+    }
+    if (judged !== 'genuine') return refused(judged)
+    return { kind: 'genuine', id, fingerprint, reach: BigInt(proof.k) * BigInt(payword.unit), proof: proof.token }
+  }
+}
+
+const HEX: Readonly<Record<'id' | 'token' | 'signature', RegExp>> = {
+  id: /^[0-9A-F]{64}$/,
+  token: /^[0-9A-F]{64}$/,
+  signature: /^[0-9A-F]{128}$/,
+}
+const isHex = (value: unknown, form: keyof typeof HEX): value is string =>
+  typeof value === 'string' && value.length <= 128 && HEX[form].test(value)
+
+/** The proof in a payment's `payload`, in its one spelling; undefined for everything else. Tokens are 32 bytes, no more, no less. */
+export function readShownProof(payload: Readonly<Record<string, unknown>>): ShownProof | undefined {
+  const { type, channelId, k, token, mac, cumulative, signature } = payload
+  const keys = Object.keys(payload).length
+  if (!isHex(channelId, 'id')) return undefined
+  if (type === 'token') {
+    const isToken = keys === 5 && Number.isSafeInteger(k) && isHex(token, 'token') && isHex(mac, 'token')
+    return isToken ? { type, channelId, k: k as number, token, mac } : undefined
+  }
+  if (type !== 'voucher' || keys !== 4 || !isHex(signature, 'signature')) return undefined
+  if (typeof cumulative !== 'string' || !/^(0|[1-9][0-9]{0,38})$/.test(cumulative)) return undefined
+  return { type, channelId, cumulative: BigInt(cumulative), signature }
+}
