@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { installOnce } from '../support/registry.ts'
 import {
+  blockToJson,
   buy,
   createWorld,
   offerOf,
@@ -156,6 +157,16 @@ describe.skipIf(!isInstalled)('a stock server that charges through our facilitat
       Array.from({ length: 100 }, async () => (await fetch(url('/late'), paid)).status),
     )
     expect(statuses.filter((status) => status === 200)).toHaveLength(1)
+  })
+
+  test('takes a signed block where the option names that mechanism, and publishes it once', async () => {
+    const url = `${stock.url('/x402-express')}/block`
+    const accepted = offerOf(await fetch(url))
+    const block = blockToJson(await buyer.sign(accepted.payTo, BigInt(accepted.amount)))
+    const headers = paymentHeader({ x402Version: 2, accepted, payload: { block } })
+    expect(await ask(`${stock.url('/x402-express')}/cheap`, headers)).toMatchObject(REFUSED)
+    expect(await ask(url, headers)).toEqual(SERVED)
+    expect((await ask(url, headers)).status).toBe(402)
   })
 
   test('keeps a proof good while the node is down, and says nothing of what went wrong', async () => {

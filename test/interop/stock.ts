@@ -21,7 +21,13 @@ export interface Stock {
 
 export async function openStock(world: World): Promise<Stock> {
   const { rpc, network, secret, payTo } = world.options
-  const facilitator = createFacilitator({ rpc, network, secret, store: 'memory' })
+  const facilitator = createFacilitator({
+    rpc,
+    network,
+    secret,
+    store: 'memory',
+    mechanisms: ['session', 'signed-block'],
+  })
   let runs = 0
   const content = () => {
     runs++
@@ -29,7 +35,9 @@ export async function openStock(world: World): Promise<Stock> {
   }
   const option = (price: string) => nanoOption(facilitator, { network, price, payTo })
   const late = nanoOption(facilitator, { network, price: '0.001', payTo, paymentFlow: 'authorization' })
+  const block = nanoOption(facilitator, { network, price: '0.001', payTo, mechanism: 'signed-block' })
   const routes = {
+    'GET /block': { accepts: block },
     'GET /cheap': { accepts: option('0.001') },
     'GET /dear': { accepts: option('1') },
     'GET /fails': { accepts: option('0.001') },
@@ -40,7 +48,7 @@ export async function openStock(world: World): Promise<Stock> {
 
   const expressApp = express()
   expressApp.use(expressMiddleware(routes, server()))
-  expressApp.get(['/cheap', '/dear', '/late'], (_req, res) => void res.send(content()))
+  expressApp.get(['/cheap', '/dear', '/late', '/block'], (_req, res) => void res.send(content()))
   expressApp.get(['/fails', '/fails-late'], (_req, res) => void res.status(500).send(content()))
 
   const honoApp = new Hono()
