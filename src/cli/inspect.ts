@@ -1,6 +1,7 @@
 /** `nano402 inspect`: what a 402 asks, in words, and whether it keeps to x402. Pays nothing. */
 import { Argument, Command } from '@commander-js/extra-typings'
 import { type ReadBill, readBills } from '../client/bills.ts'
+import { ALONE } from '../client/methods.ts'
 import { chooseFrom, TAG_MODULUS } from '../client/offers.ts'
 import { NoPayableOfferError } from '../errors.ts'
 import { formatXno, type NanoAddress, parseRaw } from '../nano/index.ts'
@@ -110,7 +111,14 @@ const NOBODY = 'nano_1111111111111111111111111111111111111111111111111111hifc8np
 
 function readOffer({ wire, required }: ReadBill, offer: PaymentRequirements, url: string): FoundOffer {
   const network = Object.hasOwn(GENESIS, offer.network) ? (offer.network as Network) : 'nano:mainnet'
-  const rules = { network, self: NOBODY, maxTag: TAG_MODULUS - 1n, pinned: undefined, nowMs: Date.now() }
+  const rules = {
+    methods: ALONE,
+    network,
+    self: NOBODY,
+    maxTag: TAG_MODULUS - 1n,
+    pinned: undefined,
+    nowMs: Date.now(),
+  }
   const found = { form: wire, offer, asks: inWords(offer) }
   if (wire !== 'x402' && wire !== 'x402-v1') {
     return {

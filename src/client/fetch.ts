@@ -6,6 +6,7 @@ import { type ReadBill, readBills } from './bills.ts'
 import type { Confirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
 import { identifierFor } from './identifier.ts'
+import { ALONE, type Method, SIDE_BY_SIDE } from './methods.ts'
 import type { ChosenOffer } from './offers.ts'
 import type { Payment, Payments } from './payments.ts'
 import { discard, type Presented, present } from './present.ts'
@@ -19,8 +20,8 @@ export interface PayingFetchOptions {
   readonly retryForMs: number
   /** The forms in which it is paid, the preferred one first. */
   readonly wires: readonly WireName[]
-  /** Chooses the offer of a 402 that came from `url`, or throws. */
-  readonly choose: (bills: readonly ReadBill[], url: string) => ChosenOffer
+  /** Chooses the offer of a 402 that came from `url`, or throws. The best ways to pay come first. */
+  readonly choose: (bills: readonly ReadBill[], url: string, methods: readonly Method[]) => ChosenOffer
   readonly emit: (event: PayerEvent) => void
 }
 
@@ -31,6 +32,7 @@ export interface PayingFetch {
 
 export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
   const { payments, confirm, choose, retryForMs, emit } = options
+  let underWay = 0
 
   /** Asks without a proof. What is not ours to pay comes back as the response that it is. */
   async function challenge(request: RepeatableRequest): Promise<Response | (ChosenOffer & { readonly url: string })> {
@@ -45,7 +47,7 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     if (bills.length === 0) return response
     await discard(response)
     const url = urlOf(response, request)
-    return { ...choose(bills, url), url }
+    return { ...choose(bills, url, underWay === 1 ? ALONE : SIDE_BY_SIDE), url }
   }
 
   const show = (request: RepeatableRequest, proof: PaymentProof, url: string) =>
@@ -78,10 +80,12 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     if (payment && !retryable) await payments.mark(payment, 'refused')
     emit({ type: 'refused', hash, refusal, retryable })
     const cause = retryable && presented.cause !== undefined ? { cause: presented.cause } : undefined
+    const made =
+      payment?.entry().unfinished.publisher === 'server' ? 'A signed block was handed over' : 'A payment was made'
     throw new RefusedAfterPaymentError(
       retryable
-        ? `A payment was made, but there is no answer for it yet (${refusal}). Make the same request again: it uses the same payment.`
-        : `A payment was made, but the server refused it (${refusal}).`,
+        ? `${made}, but there is no answer for it yet (${refusal}). Make the same request again: it uses the same payment.`
+        : `${made}, but the server refused it (${refusal}).`,
       { proof, refusal, retryable },
       cause,
     )
@@ -90,8 +94,15 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
   async function spend(payment: Payment, request: RepeatableRequest): Promise<Response> {
     const { url } = payment.entry().unfinished
     const proof = proofOf(payment.entry())
-    await confirm(payment, request.signal)
-    return conclude(await show(request, proof, url), { request, proof, url, payment })
+    try {
+      await confirm.before(payment, request.signal)
+      const response = await conclude(await show(request, proof, url), { request, proof, url, payment })
+      confirm.after(payment) // not waited for: it holds up the account's next block alone
+      return response
+    } catch (error) {
+      payment.endTurn('unknown')
+      throw error
+    }
   }
 
   async function fetchPaid(request: RepeatableRequest, held: Payment[]): Promise<Response> {
@@ -111,7 +122,8 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     const extensions = identifierFor(answer.extensions)
     emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, payTo: offer.payTo })
     const { key, method, signal } = request
-    const order = { key, method, url, resource, offer, replaces, signal }
+    const { publisher } = offer.method
+    const order = { key, method, url, resource, offer, publisher, replaces, signal }
     const payment = await payments.pay({ ...order, ...(extensions && { extensions }) })
     held.push(payment)
     const response = await spend(payment, request)
@@ -125,6 +137,7 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
       const request = await readRequest(input, init)
       if (request.hasProof) return options.fetch(request.unpaid())
       const held: Payment[] = []
+      underWay++
       try {
         return await fetchPaid(request, held)
       } catch (error) {
@@ -132,6 +145,7 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
         if (request.signal.aborted && !(error instanceof RefusedAfterPaymentError)) throw request.signal.reason
         throw error
       } finally {
+        underWay--
         for (const payment of held) payments.giveBack(payment)
       }
     },

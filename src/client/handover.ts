@@ -6,6 +6,7 @@ import { type PaymentRequirements, X402_VERSION } from '../x402/shapes.ts'
 import type { ReadBill } from './bills.ts'
 import type { Confirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
+import { type Method, SIDE_BY_SIDE } from './methods.ts'
 import type { ChosenOffer, PayableOffer } from './offers.ts'
 import type { Payment, Payments } from './payments.ts'
 import { proofOf } from './proof.ts'
@@ -33,7 +34,7 @@ export interface PaidOffer {
 export interface HandoverOptions {
   readonly payments: Payments
   readonly confirm: Confirm
-  readonly choose: (bills: readonly ReadBill[], url: string) => ChosenOffer
+  readonly choose: (bills: readonly ReadBill[], url: string, methods: readonly Method[]) => ChosenOffer
   readonly emit: (event: PayerEvent) => void
 }
 
@@ -67,7 +68,9 @@ export function createHandover({ payments, confirm, choose, emit }: HandoverOpti
     }
     emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, payTo: offer.payTo })
     try {
-      return await payments.pay({ key, method, url, resource: { url }, offer, replaces, signal })
+      // Published here even if it could be handed over: nobody tells us when it is.
+      const publisher = 'payer'
+      return await payments.pay({ key, method, url, resource: { url }, offer, publisher, replaces, signal })
     } finally {
       if (earlier) payments.giveBack(earlier)
     }
@@ -75,7 +78,7 @@ export function createHandover({ payments, confirm, choose, emit }: HandoverOpti
 
   async function handOver(offer: PayableOffer, url: string, options: PayOptions): Promise<PaidOffer> {
     const payment = await payOrResume(offer, url, options)
-    await confirm(payment, options.signal)
+    await confirm.before(payment, options.signal)
     payments.giveBack(payment)
     const { payload } = payment.entry().unfinished
     return { payload, proof: proofOf(payment.entry()), delivered: () => payments.mark(payment, 'delivered') }
@@ -86,7 +89,7 @@ export function createHandover({ payments, confirm, choose, emit }: HandoverOpti
       await payments.load()
       const { url = UNKNOWN } = options
       const required = { x402Version: X402_VERSION, resource: { url }, accepts: [given] } as const
-      const { offer } = choose([{ wire: 'x402', required }], url)
+      const { offer } = choose([{ wire: 'x402', required }], url, SIDE_BY_SIDE)
       forgetExpired()
       const known = paid.get(offer.sessionId)
       if (known) return known.payment

@@ -8,8 +8,9 @@ import { WIRE_NAMES, type WireName } from '../x402/wires.ts'
 
 /**
  * `signed`: the block exists, and may or may not have got out. `published`: the network has it. `confirmed`: for good.
- * Then one of the ends. `delivered`: the server served. `refused`: it will not. `void`: the block lost its place to
- * another one and moved nothing.
+ * Then one of the ends. `delivered`: the server served. `refused`: it will not; a block that it was handed can still be
+ * published, and comes to its end with another one in its place. `void`: the block lost its place to another one and moved
+ * nothing.
  */
 export type PaymentState = 'signed' | 'published' | 'confirmed' | 'delivered' | 'refused' | 'void'
 
@@ -39,6 +40,8 @@ export interface JournalEntry {
     readonly extensions?: Readonly<Record<string, unknown>>
     /** The form in which it was asked for. Default `x402`. */
     readonly wire?: WireName
+    /** Who gives the block to the network. `server`: it was handed over, and is spent until another takes its place. */
+    readonly publisher?: 'server'
     readonly expiresAtMs: number
   }
 }
@@ -66,13 +69,14 @@ export function isEntry(value: unknown): value is JournalEntry {
 
 function isUnfinished(value: unknown): boolean {
   if (!isFields(value)) return false
-  const { method, url, block, resource, offer, payload, extensions, wire, expiresAtMs } = value
+  const { method, url, block, resource, offer, payload, extensions, wire, publisher, expiresAtMs } = value
   return (
     typeof method === 'string' &&
     isUrl(url) &&
     [block, resource, offer, payload].every(isFields) &&
     (extensions === undefined || isFields(extensions)) &&
     (wire === undefined || (WIRE_NAMES as readonly unknown[]).includes(wire)) &&
+    (publisher === undefined || publisher === 'server') &&
     typeof expiresAtMs === 'number'
   )
 }

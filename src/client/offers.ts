@@ -5,6 +5,7 @@ import type { Network } from '../rpc/index.ts'
 import type { PaymentRequired, PaymentRequirements, ResourceInfo } from '../x402/shapes.ts'
 import type { WireName } from '../x402/wires.ts'
 import type { ReadBill } from './bills.ts'
+import { type Method, methodOf, session } from './methods.ts'
 
 /** An offer that was checked. Amounts in raw. */
 export interface PayableOffer {
@@ -12,6 +13,7 @@ export interface PayableOffer {
   readonly wire: WireName
   /** Verbatim, as it is echoed. */
   readonly offer: PaymentRequirements
+  readonly method: Method
   /** What is to be sent: `price` and the tag. */
   readonly amount: Raw
   readonly price: Raw
@@ -23,6 +25,8 @@ export interface PayableOffer {
 export interface OfferRules {
   /** The form in which the offers are made. */
   readonly wire: WireName
+  /** Which way to pay is taken of offers that cost the same: the first. */
+  readonly methods: readonly Method[]
   readonly network: Network
   /** Our own account, which paying would be nonsense. */
   readonly self: NanoAddress
@@ -53,7 +57,7 @@ export interface ChosenOffer {
 }
 
 /**
- * Chooses from the first bill that can be paid; of that, the cheapest offer.
+ * Chooses from the first bill that can be paid; of that, the cheapest offer, and the best way to pay among equals.
  *
  * @param bills - At least one. The preferred form first.
  * @param url - Where the 402 came from.
@@ -80,7 +84,7 @@ export function chooseFrom(bills: readonly ReadBill[], url: string, rules: Omit<
 }
 
 /**
- * The cheapest offer that may be paid; the first of equals. The order of `accepts` is the server's and decides nothing.
+ * The cheapest offer that may be paid, and of equals the best way. The order of `accepts` is the server's and decides nothing.
  *
  * @param url - Where the 402 came from.
  * @throws {@link NoPayableOfferError} (`ERR_NO_PAYABLE_OFFER`), which says why for each offer.
@@ -92,11 +96,9 @@ function chooseOffer(required: PaymentRequired, url: string, rules: OfferRules):
   }
   const readings = required.accepts.map((offer) => readOffer(offer, rules))
   const payable = readings.filter((reading) => typeof reading !== 'string')
-  const cheapest = payable.reduce<PayableOffer | undefined>(
-    (best, offer) => (best && best.amount <= offer.amount ? best : offer),
-    undefined,
-  )
-  if (cheapest) return cheapest
+  const rank = ({ method }: PayableOffer) => rules.methods.indexOf(method)
+  const [best] = payable.toSorted((a, b) => (a.amount === b.amount ? rank(a) - rank(b) : a.amount < b.amount ? -1 : 1))
+  if (best) return best
   const reasons = readings.filter((reading) => typeof reading === 'string')
   throw new NoPayableOfferError(`No offer can be paid: ${reasons.join('; ') || 'the 402 has none'}.`, reasons)
 }
@@ -106,31 +108,36 @@ function readOffer(offer: PaymentRequirements, rules: OfferRules): PayableOffer 
   if (offer.scheme !== 'exact') return 'its scheme is not exact'
   if (offer.network !== rules.network) return `its network is not ${rules.network}`
   if (offer.asset !== 'XNO') return 'its asset is not XNO'
-  const session = offer.extra?.nanoSession
-  if (typeof session !== 'object' || session === null) return 'it has no nanoSession'
+  const found = methodOf(offer)
+  if (found === undefined) return 'it has no nanoSession, nanoTxn or nanoSignature'
+  const { method, terms } = found
+  // The older forms do not echo the offer, and so cannot say that another way was taken.
+  if (method !== session && rules.wire !== 'x402') return 'its form has sessions alone'
+  if (!method.isPayable(offer.extra ?? {})) return 'its nonce or time is not one'
   try {
-    return readSession(offer, session as Readonly<Record<string, unknown>>, rules)
+    return readTerms({ offer, method, terms }, rules)
   } catch (error) {
     if (error instanceof PaywallError) return 'an amount or account in it is not one'
     throw error
   }
 }
 
-function readSession(
-  offer: PaymentRequirements,
-  session: Readonly<Record<string, unknown>>,
+type Terms = Readonly<Record<string, unknown>>
+
+function readTerms(
+  { offer, method, terms }: { readonly offer: PaymentRequirements; readonly method: Method; readonly terms: Terms },
   rules: OfferRules,
 ): PayableOffer | string {
   const amount = parseRaw(offer.amount)
-  const price = parseRaw(session.resourceAmountRaw)
-  const tagAmount = parseRaw(session.tagAmountRaw)
+  const price = parseRaw(terms.resourceAmountRaw)
+  const tagAmount = parseRaw(terms.tagAmountRaw)
   const payTo = nanoAddress(offer.payTo)
-  const { id } = session
-  const expiresAtMs = readExpiry(session.expiresAt, offer, rules)
+  const { id } = terms
+  const expiresAtMs = readExpiry(terms.expiresAt, offer, rules)
   if (price === 0n) return 'its price is nothing'
   if (amount !== price + tagAmount) return 'its amount is not the price and the tag'
   const modulus = TAG_MODULI[rules.wire]
-  const misfit = modulus === undefined ? undefined : tagMisfit(session, amount, modulus)
+  const misfit = modulus === undefined ? undefined : tagMisfit(terms, amount, modulus)
   if (misfit !== undefined) return misfit
   if (tagAmount > rules.maxTag) return 'its tag amount is above the bound (option maxTagRaw)'
   if (addressToPublicKey(payTo) === BURN_KEY) return 'it pays the account that nobody has'
@@ -141,17 +148,17 @@ function readSession(
   if (typeof id !== 'string' || id === '') return 'its session has no id'
   if (!Number.isSafeInteger(expiresAtMs)) return 'its expiry is not a time'
   if (expiresAtMs <= rules.nowMs) return 'it has expired'
-  return { wire: rules.wire, offer, amount, price, payTo, sessionId: id, expiresAtMs }
+  return { wire: rules.wire, offer, method, amount, price, payTo, sessionId: id, expiresAtMs }
 }
 
 /** Why the tag is not the end of the amount, which must be a price of zeros there, and the tag. */
-function tagMisfit(session: Readonly<Record<string, unknown>>, amount: Raw, modulus: bigint): string | undefined {
+function tagMisfit(terms: Terms, amount: Raw, modulus: bigint): string | undefined {
   const digits = modulus.toString().length - 1
-  const tag = parseRaw(session.tag)
-  if (session.tagModulus !== modulus.toString()) return `its tagModulus is not 10^${digits}`
+  const tag = parseRaw(terms.tag)
+  if (terms.tagModulus !== modulus.toString()) return `its tagModulus is not 10^${digits}`
   if (tag !== amount % modulus) return `its tag is not the last ${digits} digits of its amount`
   // So the price is a multiple of the modulus, and the tag is less than that: it cannot be a second price.
-  return parseRaw(session.tagAmountRaw) === tag ? undefined : 'its tag amount is not its tag'
+  return parseRaw(terms.tagAmountRaw) === tag ? undefined : 'its tag amount is not its tag'
 }
 
 /** Unix time in ms, or NaN. Revision 7 writes it as text, or leaves it to the timeout. */

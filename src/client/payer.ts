@@ -28,6 +28,7 @@ import { createPayingFetch } from './fetch.ts'
 import { fileJournal } from './file-journal.ts'
 import { createHandover, type PaidOffer, type PayOptions } from './handover.ts'
 import { type Journal, memoryJournal } from './journal.ts'
+import type { Method } from './methods.ts'
 import { chooseFrom, TAG_MODULUS } from './offers.ts'
 import { type Bill, createPayments } from './payments.ts'
 import { proofOf } from './proof.ts'
@@ -182,9 +183,9 @@ export function createPayer(options: PayerOptions): Payer {
   const payments = createPayments({ wallet, journal, budget, confirmTimeoutMs, approve, emit, onPayee: pins.add })
   const maxTag = options.maxTagRaw ?? TAG_MODULUS - 1n
   const confirm = createConfirm({ ledger, payments, confirmTimeoutMs, emit })
-  const choose = (bills: readonly ReadBill[], url: string) => {
+  const choose = (bills: readonly ReadBill[], url: string, methods: readonly Method[]) => {
     const { origin } = new URL(url)
-    const rules = { network, self: wallet.address, maxTag, pinned: pins.get(origin), nowMs: Date.now() }
+    const rules = { methods, network, self: wallet.address, maxTag, pinned: pins.get(origin), nowMs: Date.now() }
     const chosen = chooseFrom(bills, url, rules)
     pins.add(origin, chosen.offer.payTo)
     return chosen

@@ -13,11 +13,13 @@ import {
   type Raw,
   type StateBlock,
 } from '../nano/index.ts'
+import { deferred } from '../rpc/wait.ts'
 import type { ResourceInfo } from '../x402/shapes.ts'
 import type { Budget, Release } from './budget.ts'
 import type { PayerEvent } from './events.ts'
 import type { Fate } from './fate.ts'
 import type { Journal, JournalEntry, PaymentState } from './journal.ts'
+import type { Publisher } from './methods.ts'
 import type { PayableOffer } from './offers.ts'
 import { proofOf } from './proof.ts'
 import type { Wallet } from './wallet.ts'
@@ -32,6 +34,8 @@ export interface Order {
   readonly offer: PayableOffer
   /** What goes with the payment. */
   readonly extensions?: Readonly<Record<string, unknown>>
+  /** Who gives the block to the network. */
+  readonly publisher: Publisher
   /** Payments for the same request that were never published, of which this one takes the place. */
   readonly replaces: readonly Payment[]
   readonly signal: AbortSignal
@@ -57,6 +61,8 @@ export interface Payment {
   readonly amount: Raw
   /** Its last entry. */
   entry(): OpenEntry
+  /** Lets the next block of the account be made, once it is known what became of one that was handed over. */
+  endTurn(fate: 'confirmed' | 'unknown'): void
 }
 
 /** An entry that has not come to an end. */
@@ -72,7 +78,7 @@ export interface Payments {
   giveBack(payment: Payment): void
   /** The unfinished payments that no call works on, the oldest first. */
   idle(): readonly Payment[]
-  /** Pays. The caller gives the payment back. @throws what is said at `payer.fetch` */
+  /** Pays: has published the block, or signed it to be handed over. The caller gives it back, and ends its turn. @throws what is said at `payer.fetch` */
   pay(order: Order): Promise<Payment>
   /** Brings a taken payment up to date: `good` to be presented, `void` (its end), or `expired` before it was published. */
   revive(payment: Payment): Promise<'good' | 'void' | 'expired'>
@@ -91,18 +97,33 @@ export interface PaymentsOptions {
   readonly onPayee: (origin: string, payTo: string) => void
 }
 
+/** A payment that has not come to an end. */
+interface Tracked {
+  readonly payment: Payment
+  entry: OpenEntry
+  /** Takes it out of the budget. */
+  readonly release: Release
+  /** Whether a call works on it. */
+  inHand: boolean
+}
+
 /** How often a payment is made anew because the block's place was lost to another wallet of the same account. */
 const MAX_BLOCKS = 3
 const FATE_POLL_MS = 250
 
 export function createPayments(options: PaymentsOptions): Payments {
   const { wallet, journal, budget, confirmTimeoutMs, approve, emit, onPayee } = options
-  const open = new Map<string, { payment: Payment; entry: OpenEntry; release: Release; inHand: boolean }>()
+  const open = new Map<string, Tracked>()
   let loading: Promise<void> | undefined
 
-  function track(first: OpenEntry, release: Release, inHand: boolean): Payment {
-    const tracked = { entry: first, release, inHand }
-    const payment = { hash: first.hash as BlockHash, amount: parseRaw(first.amount), entry: () => tracked.entry }
+  function track(first: OpenEntry, release: Release, endTurn?: Payment['endTurn']): Payment {
+    const tracked = { entry: first, release, inHand: endTurn !== undefined }
+    const payment: Payment = {
+      hash: first.hash as BlockHash,
+      amount: parseRaw(first.amount),
+      entry: () => tracked.entry,
+      endTurn: endTurn ?? (() => {}),
+    }
     open.set(first.hash, Object.assign(tracked, { payment }))
     return payment
   }
@@ -112,42 +133,62 @@ export function createPayments(options: PaymentsOptions): Payments {
       onPayee(entry.origin, entry.payTo)
       if (entry.state === 'void') continue
       const release = budget.count(new URL(entry.origin).host, parseRaw(entry.amount), entry.atMs)
-      if (isOpen(entry)) track(entry, release, false)
+      if (isOpen(entry)) track(entry, release)
     }
   }
 
   async function mark(payment: Payment, state: PaymentState) {
     const tracked = open.get(payment.hash)
     if (tracked === undefined || tracked.entry.state === state) return
-    const { unfinished, ...rest } = tracked.entry
-    const isEnd = state === 'delivered' || state === 'refused' || state === 'void'
-    if (isEnd) open.delete(payment.hash)
-    else tracked.entry = { ...tracked.entry, state }
-    if (state === 'void') {
-      tracked.release()
-      emit({ type: 'void', hash: payment.hash })
+    if (state === 'delivered' || state === 'void' || (state === 'refused' && !isHandedOut(tracked.entry))) {
+      return end(tracked, state)
     }
-    // It says `signed` already, which is enough to never pay twice; what was paid for is not held back for a full disk.
-    await journal.put(isEnd ? { ...rest, state } : tracked.entry).catch(() => {})
+    tracked.entry = { ...tracked.entry, state }
+    await note(tracked.entry)
   }
 
-  const taken = (tracked: { payment: Payment; inHand: boolean } | undefined) => {
-    if (tracked === undefined || tracked.inHand) return undefined
+  /** Nothing will come of it any more. */
+  async function end({ payment, entry, release }: Tracked, state: PaymentState) {
+    const { unfinished, ...rest } = entry
+    open.delete(payment.hash)
+    if (state === 'void') {
+      release()
+      emit({ type: 'void', hash: payment.hash })
+    }
+    await note({ ...rest, state })
+  }
+
+  // It says `signed` already, which is enough to never pay twice; what was paid for is not held back for a full disk.
+  const note = (entry: JournalEntry) => journal.put(entry).catch(() => {})
+
+  /** A block that was handed over and refused: it can still be published, so it counts until another takes its place. */
+  async function recount() {
+    for (const tracked of [...open.values()].filter(({ entry }) => entry.state === 'refused')) {
+      const fate = await wallet.recover(blockOf(tracked.payment), { mayPublish: false }).catch(() => 'undecided')
+      if (fate === 'void') await end(tracked, 'void')
+      if (fate === 'confirmed') await end(tracked, 'refused')
+    }
+  }
+
+  const isFree = ({ entry, inHand }: Tracked) => !inHand && entry.state !== 'refused'
+  const taken = (tracked: Tracked | undefined) => {
+    if (tracked === undefined || !isFree(tracked)) return undefined
     tracked.inHand = true
     return tracked.payment
   }
 
-  /** Signs and publishes one block. Undefined: another block took its place, and nothing was paid. */
+  /** Signs one block, and publishes it unless it is handed over. Undefined: another took its place, and nothing was paid. */
   async function payOnce(ordered: Order): Promise<Payment | undefined> {
-    const { key, method, url, resource, offer, extensions, replaces, signal } = ordered
+    const { key, method, url, resource, offer, publisher, extensions, replaces, signal } = ordered
     const { origin, host } = new URL(url)
+    const turn = deferred<'confirmed' | 'unknown'>()
     const release = budget.reserve(host, offer.amount)
     emit({ type: 'paying', amount: offer.amount, payTo: offer.payTo })
     let payment: Payment | undefined
     const onSigned = async (block: StateBlock) => {
-      const { sessionId, expiresAtMs, wire } = offer
+      const { expiresAtMs, wire } = offer
       const hash = hashBlock(block)
-      const payload = { proof: hash, sessionId }
+      const payload = offer.method.payload(block, offer.offer, wallet.sign)
       const entry: OpenEntry = {
         hash,
         state: 'signed',
@@ -165,11 +206,12 @@ export function createPayments(options: PaymentsOptions): Payments {
           offer: offer.offer,
           payload,
           wire,
+          ...(publisher === 'server' && { publisher }),
           expiresAtMs,
         },
       }
       await journal.put(entry)
-      payment = track(entry, release, true)
+      payment = track(entry, release, turn.resolve)
     }
     const beforeSigning = (previous: BlockHash) => {
       // On the same previous only one of two blocks can be confirmed, whatever a node has shown us or not.
@@ -178,11 +220,14 @@ export function createPayments(options: PaymentsOptions): Payments {
       if (offer.expiresAtMs <= Date.now()) throw new NoPayableOfferError('The offer expired before it could be paid.')
     }
     const order = { to: offer.payTo, amount: offer.amount, signal, beforeSigning, onSigned }
-    const sent = await wallet.send(order).catch((error: unknown) => {
+    const handedOver = publisher === 'server' && { handedOver: turn.promise }
+    const sent = await wallet.send({ ...order, ...handedOver }).catch((error: unknown) => {
+      turn.resolve('unknown')
       release() // not published, and never will be: nobody has the block
       throw error
     })
     if (payment === undefined) throw new Error('unreachable: a block was sent that was not signed')
+    if (handedOver) return payment
     const fate = sent.failure === undefined ? 'published' : await decidedFate(payment, false).catch(() => 'undecided')
     if (fate === 'void') {
       await mark(payment, 'void')
@@ -220,10 +265,10 @@ export function createPayments(options: PaymentsOptions): Payments {
       })
       return loading
     },
-    take: (key) => taken([...open.values()].find(({ entry, inHand }) => entry.key === key && !inHand)),
+    take: (key) => taken([...open.values()].find((tracked) => tracked.entry.key === key && isFree(tracked))),
     takeBlock: (hash) => taken(open.get(hash)),
     giveBack,
-    idle: () => [...open.values()].flatMap(({ payment, inHand }) => (inHand ? [] : [payment])),
+    idle: () => [...open.values()].filter(isFree).map(({ payment }) => payment),
     mark,
 
     async pay(order) {
@@ -232,6 +277,7 @@ export function createPayments(options: PaymentsOptions): Payments {
       if ((await approve({ url, method, price, amount, payTo, expiresAtMs })) !== true) {
         throw new NotApprovedError('The payment was not approved: nothing was paid.')
       }
+      await recount()
       for (let blocks = 1; ; blocks++) {
         const payment = await payOnce(order)
         if (payment !== undefined) return payment
@@ -257,6 +303,9 @@ export function createPayments(options: PaymentsOptions): Payments {
     },
   }
 }
+
+/** Whether somebody else may still publish its block. */
+const isHandedOut = ({ state, unfinished }: OpenEntry) => state === 'signed' && unfinished.publisher === 'server'
 
 const isOpen = (entry: JournalEntry): entry is OpenEntry => entry.unfinished !== undefined
 

@@ -2,6 +2,7 @@
 import type { PaymentProof } from '../errors.ts'
 import { CLIENT_WIRES } from '../x402/client-wires.ts'
 import { X402_VERSION } from '../x402/shapes.ts'
+import { methodOf } from './methods.ts'
 import type { OpenEntry } from './payments.ts'
 
 /** The proof of a payment. */
@@ -10,7 +11,7 @@ export function proofOf({ hash, unfinished }: OpenEntry): PaymentProof {
   const payment = { x402Version: X402_VERSION, resource, accepted: offer, payload } as const
   return {
     blockHash: hash,
-    sessionId: String(payload.sessionId),
+    sessionId: String(methodOf(offer)?.terms.id),
     headers: CLIENT_WIRES[wire].present({ ...payment, ...(extensions && { extensions }) }),
     url,
     method,

@@ -15,8 +15,10 @@ import {
   publicKeyToAddress,
   type Raw,
   raw,
+  type Signature,
   type StateBlock,
   signBlock,
+  signMessage,
   type Work,
   workRoot,
   ZERO_HASH,
@@ -45,6 +47,11 @@ export interface SendOrder {
   readonly beforeSigning: (previous: BlockHash) => void
   /** Called with the signed block before anybody else sees it; it is published once this resolves. */
   readonly onSigned: (block: StateBlock) => Promise<void>
+  /**
+   * The block is not published here, but handed to somebody who publishes it. Until this settles, which says whether the
+   * ledger has it for good, no other block of the account is made. It settles also when `send` rejects.
+   */
+  readonly handedOver?: Promise<'confirmed' | 'unknown'>
 }
 
 /** A signed send, and why it is not known to be in the ledger, if it is not. */
@@ -62,6 +69,8 @@ export interface Received {
 
 export interface Wallet {
   readonly address: NanoAddress
+  /** Signs a text as the account: an off-chain message, which can never be a block. */
+  sign(text: string): Signature
   /** Signs and publishes one send. Rejects only while nothing is signed, or when `onSigned` does. */
   send(order: SendOrder): Promise<Sent>
   /** What became of a block of ours; publishes it again where the ledger lacks it, has its place free, and `mayPublish`. */
@@ -88,6 +97,12 @@ interface Head {
   readonly representative: NanoAddress
 }
 
+const headAfter = (block: StateBlock): Head => ({
+  frontier: hashBlock(block),
+  balance: block.balance,
+  representative: block.representative,
+})
+
 const RECEIVABLE_COUNT = 100
 
 export function createWallet({ key, node, work, representative, emit }: WalletOptions): Wallet {
@@ -96,10 +111,11 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
   let head: Head | undefined
   let last: Promise<unknown> = Promise.resolve()
 
-  const inTurn = <T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+  /** `rest`: what the next turn waits for as well. */
+  const inTurn = <T>(task: () => Promise<T>, signal?: AbortSignal, rest?: Promise<unknown>): Promise<T> => {
     const before = last
     const turn = unlessAborted(before, signal).then(task)
-    last = Promise.allSettled([before, turn]).then(() => {})
+    last = Promise.allSettled([before, turn, rest]).then(() => {})
     return turn
   }
 
@@ -128,9 +144,9 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
 
   async function publishNext(block: StateBlock, subtype: 'send' | 'receive' | 'open'): Promise<Head> {
     head = undefined
-    const frontier = await publish(node, block, subtype)
-    head = { frontier, balance: block.balance, representative: block.representative }
-    work.prepare(frontier)
+    await publish(node, block, subtype)
+    head = headAfter(block)
+    work.prepare(head.frontier)
     return head
   }
 
@@ -166,25 +182,42 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
 
   return {
     address,
-    send: ({ to, amount, signal, beforeSigning, onSigned }) =>
-      inTurn(async () => {
-        let at = head ?? (await readHead(signal))
-        if (at.balance < amount) at = await raise(at, amount, signal)
-        const startMs = performance.now()
-        emit({ type: 'work', state: 'started', ms: 0 })
-        const nonce = await work.get(at.frontier, 'send', signal)
-        emit({ type: 'work', state: 'done', ms: Math.round(performance.now() - startMs) })
-        signal.throwIfAborted()
-        beforeSigning(at.frontier)
-        const block = await nextBlock(at, at.balance - amount, addressToPublicKey(to), nonce)
-        head = undefined
-        await onSigned(block)
-        const failure = await publishNext(block, 'send').then(
-          () => undefined,
-          (error: unknown) => error,
-        )
-        return { block, hash: hashBlock(block), failure }
-      }, signal),
+    sign: (text) => signMessage(text, key),
+
+    send({ to, amount, signal, beforeSigning, onSigned, handedOver }) {
+      let signed: StateBlock | undefined
+      const rest = handedOver?.then((fate) => {
+        if (fate === 'confirmed' && signed) head = headAfter(signed)
+      })
+      return inTurn(
+        async () => {
+          let at = head ?? (await readHead(signal))
+          if (at.balance < amount) at = await raise(at, amount, signal)
+          const startMs = performance.now()
+          emit({ type: 'work', state: 'started', ms: 0 })
+          const nonce = await work.get(at.frontier, 'send', signal)
+          emit({ type: 'work', state: 'done', ms: Math.round(performance.now() - startMs) })
+          signal.throwIfAborted()
+          beforeSigning(at.frontier)
+          const block = await nextBlock(at, at.balance - amount, addressToPublicKey(to), nonce)
+          const hash = hashBlock(block)
+          head = undefined
+          await onSigned(block)
+          if (handedOver) {
+            signed = block
+            work.prepare(hash)
+            return { block, hash, failure: undefined }
+          }
+          const failure = await publishNext(block, 'send').then(
+            () => undefined,
+            (error: unknown) => error,
+          )
+          return { block, hash, failure }
+        },
+        signal,
+        rest,
+      )
+    },
 
     recover: (block, { mayPublish }) =>
       inTurn(async () => {

@@ -3,6 +3,7 @@ import { NoPayableOfferError } from 'nano402/client'
 import { addressToPublicKey, nanoAddress } from 'nano402/nano'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readBills } from '../../src/client/bills.ts'
+import { ALONE } from '../../src/client/methods.ts'
 import { chooseFrom } from '../../src/client/offers.ts'
 import { decodePaymentRequired, decodeSettlementResponse, encodeHeader } from '../../src/x402/headers.ts'
 import { readPaymentRequired } from '../../src/x402/shapes.ts'
@@ -23,7 +24,14 @@ beforeAll(async () => {
 afterAll(() => target.close())
 
 test('a payer pays no offer that does not fit together, whatever a 402 says', async () => {
-  const rules = { network: 'nano:devnet', self, maxTag: 10n ** 20n, pinned: undefined, nowMs: Date.now() } as const
+  const rules = {
+    methods: ALONE,
+    network: 'nano:devnet',
+    self,
+    maxTag: 10n ** 20n,
+    pinned: undefined,
+    nowMs: Date.now(),
+  } as const
   await fuzz(
     3,
     fc.asyncProperty(bent(challenge), async (said) => {
@@ -47,7 +55,14 @@ test('a payer pays no offer that does not fit together, whatever a 402 says', as
 })
 
 test('nor one of an older form', async () => {
-  const rules = { network: 'nano:devnet', self, maxTag: 10n ** 20n, pinned: undefined, nowMs: Date.now() } as const
+  const rules = {
+    methods: ALONE,
+    network: 'nano:devnet',
+    self,
+    maxTag: 10n ** 20n,
+    pinned: undefined,
+    nowMs: Date.now(),
+  } as const
   const url = 'http://shop.example/report'
   const answer = await openShop({ ...target.world.options, wire: EVERY_FORM }).ask()
   const headers = [...answer.headers].filter(([name]) => name.startsWith('x-payment-'))
