@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, type Metafile } from 'esbuild'
+import { build, type Metafile, type Plugin } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const out = process.argv[2] ?? join(ROOT, 'dist')
@@ -30,6 +30,24 @@ const entriesOf = (folder: string) =>
     .filter((path) => path.startsWith(`./dist/${folder}/`))
     .map((path) => path.replace(`./dist/${folder}/`, '').replace(/\.js$/, '.ts'))
 
+/**
+ * tweetnacl is one function that holds all of NaCl; we need its field arithmetic. As a module it is what we use of it: a
+ * third. The names are those that `src/nano/ed25519.ts` takes.
+ */
+const tweetnaclFields: Plugin = {
+  name: 'tweetnacl-fields',
+  setup(build) {
+    build.onLoad({ filter: /tweetnacl[/\\]nacl-fast\.js$/ }, ({ path }) => {
+      const [start, end] = ["(function(nacl) {\n'use strict';", 'nacl.lowlevel = {']
+      const source = readFileSync(path, 'utf8')
+      if (!source.startsWith(start) || !source.includes(end)) throw new Error('tweetnacl is not the one we know.')
+      const names = 'gf, D, L, pack25519, unpack25519, M, A, S, Z, pow2523, add, set25519, modL, scalarbase'
+      const body = source.slice(start.length, source.indexOf(end))
+      return { contents: `${body}\nexport default { lowlevel: { ${names} } }`, loader: 'js' }
+    })
+  },
+}
+
 /** `#folder/name` is what differs between runtimes: `src/folder/name.node.ts` and `src/folder/name.web.ts`. */
 async function bundle(runtime: 'node' | 'web'): Promise<Metafile> {
   const { metafile } = await build({
@@ -44,7 +62,8 @@ async function bundle(runtime: 'node' | 'web'): Promise<Metafile> {
     tsconfigRaw: { compilerOptions: { paths: { '#*': [`./src/*.${runtime}.ts`] }, verbatimModuleSyntax: true } },
     // What an application brings itself, or what is only loaded when it is used. Everything else is put into the bundle.
     external: [...Object.keys({ ...dependencies, ...peerDependencies }), 'node:*', 'better-sqlite3', 'libsql'],
-    platform: 'browser', // on Node, too: tweetnacl loads `crypto` otherwise, and nobody uses it
+    platform: 'browser', // on Node, too: what is bundled must not load what only Node has
+    plugins: [tweetnaclFields],
     sourcemap: 'linked',
     metafile: true,
     logLevel: 'warning',

@@ -2,7 +2,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { Option } from '@commander-js/extra-typings'
-import { derivePrivateKey, derivePrivateKeyFromPhrase, type PrivateKey, phraseToSeed } from '../nano/index.ts'
+import { derivePrivateKey, type PrivateKey } from '../nano/index.ts'
+import { derivePrivateKeyFromPhrase, phraseToSeed } from '../nano/phrase.ts'
 import { UsageError, wholeNumber } from './command.ts'
 import type { Terminal } from './terminal.ts'
 

@@ -4,9 +4,7 @@ import { Argument, Command, Option } from '@commander-js/extra-typings'
 import { createPayer, type Payer, type Received } from '../client/index.ts'
 import { PaywallError } from '../errors.ts'
 import {
-  createPhrase,
   derivePrivateKey,
-  derivePrivateKeyFromPhrase,
   derivePublicKey,
   formatPaymentUri,
   formatXno,
@@ -18,6 +16,7 @@ import {
   publicKeyToAddress,
   type Raw,
 } from '../nano/index.ts'
+import { createPhrase, derivePrivateKeyFromPhrase } from '../nano/phrase.ts'
 import { createFeed } from '../rpc/index.ts'
 import {
   CommandError,

@@ -28,7 +28,6 @@ export {
 } from './hex.ts'
 export { derivePrivateKey, derivePublicKey, signHash, verifyHash } from './keys.ts'
 export { messageDigest, signMessage, verifyMessage } from './message.ts'
-export { createPhrase, derivePrivateKeyFromPhrase, phraseToSeed, seedToPhrase } from './phrase.ts'
 export { formatXno, MAX_RAW, parseRaw, parseXno, type Raw, raw } from './raw.ts'
 export { formatPaymentUri, type PaymentUri, parsePaymentUri } from './uri.ts'
 export { generateWork, isValidWork, WORK_THRESHOLDS, type WorkThresholds, workDifficulty } from './work.ts'

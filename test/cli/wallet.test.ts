@@ -1,14 +1,8 @@
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ServedDevnet, serveDevnet } from 'nano402/devnet/server'
-import {
-  derivePrivateKey,
-  derivePrivateKeyFromPhrase,
-  derivePublicKey,
-  nanoAddress,
-  publicKeyToAddress,
-  raw,
-} from 'nano402/nano'
+import { derivePrivateKey, derivePublicKey, nanoAddress, publicKeyToAddress, raw } from 'nano402/nano'
+import { derivePrivateKeyFromPhrase } from 'nano402/nano/phrase'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { sentBy } from '../client/support.ts'
 import { temporaryDirectory } from '../support/stores.ts'

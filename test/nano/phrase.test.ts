@@ -1,13 +1,6 @@
 import fc from 'fast-check'
-import {
-  createPhrase,
-  derivePrivateKey,
-  derivePrivateKeyFromPhrase,
-  derivePublicKey,
-  phraseToSeed,
-  publicKeyToAddress,
-  seedToPhrase,
-} from 'nano402/nano'
+import { derivePrivateKey, derivePublicKey, publicKeyToAddress } from 'nano402/nano'
+import { createPhrase, derivePrivateKeyFromPhrase, phraseToSeed, seedToPhrase } from 'nano402/nano/phrase'
 import { describe, expect, test } from 'vitest'
 import keys from '../vectors/keys.json' with { type: 'json' }
 import { hex32 } from './arbitraries.ts'
