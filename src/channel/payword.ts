@@ -60,9 +60,6 @@ export interface Token {
 /**
  * Whether `shown` is of the chain that `known` is of. Hashes |k - known.k| times, so ask only if that is at most
  * {@link MAX_STEP}; the higher of the two is hashed down to the lower, whichever came first.
- *
- * @example
- * isOfChain(new Uint8Array(16), { k: 0, token: new Uint8Array(32) }, { k: 0, token: new Uint8Array(32) }) // true
  */
 export function isOfChain(salt: Uint8Array, known: Token, shown: Token): boolean {
   const [low, high] = shown.k < known.k ? [shown, known] : [known, shown]
