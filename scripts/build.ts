@@ -64,6 +64,7 @@ async function bundle(runtime: 'node' | 'web'): Promise<Metafile> {
     external: [...Object.keys({ ...dependencies, ...peerDependencies }), 'node:*', 'better-sqlite3', 'libsql'],
     platform: 'browser', // on Node, too: what is bundled must not load what only Node has
     plugins: [tweetnaclFields],
+    alias: { '@commander-js/extra-typings': 'commander' }, // the same with types, which are not needed any more
     sourcemap: 'linked',
     metafile: true,
     logLevel: 'warning',
