@@ -20,12 +20,12 @@ interface Package {
 const { bin, exports, dependencies, peerDependencies } = JSON.parse(
   readFileSync(join(ROOT, 'package.json'), 'utf8'),
 ) as Package
-const targets = [...Object.values(bin), ...Object.values(exports)].flatMap((target) =>
+const doors = Object.values(exports).flatMap((target) =>
   typeof target === 'string' ? [target] : Object.values(target),
 )
 
-/** The sources of the ways in that package.json has in this folder of `dist`. */
-const entriesOf = (folder: string) =>
+/** The sources of these ways in that are in this folder of `dist`. */
+const sourcesOf = (targets: readonly string[], folder: string) =>
   targets
     .filter((path) => path.startsWith(`./dist/${folder}/`))
     .map((path) => path.replace(`./dist/${folder}/`, '').replace(/\.js$/, '.ts'))
@@ -49,10 +49,10 @@ const tweetnaclFields: Plugin = {
 }
 
 /** `#folder/name` is what differs between runtimes: `src/folder/name.node.ts` and `src/folder/name.web.ts`. */
-async function bundle(runtime: 'node' | 'web'): Promise<Metafile> {
+async function bundle(runtime: 'node' | 'web', targets: readonly string[]): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: entriesOf(runtime),
+    entryPoints: sourcesOf(targets, runtime),
     outbase: '.',
     outdir: join(out, runtime),
     bundle: true,
@@ -86,7 +86,8 @@ function noticeOf(metafile: Metafile): string {
     .join('\n\n')
 }
 
-const [node] = await Promise.all([bundle('node'), bundle('web')])
+// The command apart: what it shares with the library would be cut into many small pieces, which every import pays for.
+const [node] = await Promise.all([bundle('node', doors), bundle('web', doors), bundle('node', Object.values(bin))])
 writeFileSync(join(out, 'LICENSES'), noticeOf(node))
 
 // Last: what runs does not wait for the types to be right.
