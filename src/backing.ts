@@ -1,6 +1,7 @@
 /** What stands behind a paywall's routes: a node, a store and a secret of its own, or a facilitator that has them. */
 import type { Cashier } from './core/cashier.ts'
-import { ownCashier, type Till } from './core/guard.ts'
+import { ownCashier } from './core/take.ts'
+import type { Till } from './core/till.ts'
 import { type Health, openDeployment } from './deployment.ts'
 import { ConfigError } from './errors.ts'
 import { openMechanisms } from './mechanisms/open.ts'

@@ -1,4 +1,4 @@
-/** Who makes a route's offers and takes its payments: this process (`ownCashier` of guard.ts), or a facilitator. */
+/** Who makes a route's offers and takes its payments: this process (`ownCashier` of take.ts), or a facilitator. */
 import type { PaymentRequirements } from '../x402/shapes.ts'
 import type { PresentedPayment } from '../x402/wire.ts'
 import type { HeldClaims } from './claims.ts'

@@ -51,3 +51,13 @@ export const harmless =
       listener(event)
     } catch {}
   }
+
+/** Milliseconds since it was asked last. */
+export function stopwatch(): () => number {
+  let lastMs = performance.now()
+  return () => {
+    const sinceMs = lastMs
+    lastMs = performance.now()
+    return lastMs - sinceMs
+  }
+}

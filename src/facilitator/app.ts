@@ -1,6 +1,6 @@
 /** The facilitator over HTTP, as a Hono app: strict JSON in, JSON out. docs/protocol.md has each endpoint. */
 import { type Context, Hono } from 'hono'
-import { codeOf } from '../core/guard.ts'
+import { codeOf } from '../core/fault.ts'
 import { answerFor } from '../core/refusal.ts'
 import { AmountError, ConfigError, InvalidValueError, PriceError } from '../errors.ts'
 import { processEnvironment } from '../options.ts'

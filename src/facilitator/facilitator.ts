@@ -1,24 +1,17 @@
 /**
  * The facilitator: makes offers for resource servers that have no secret, and verifies, claims and settles what pays
- * them, for servers that have no node and no store. The order of checks is the guard's own (core/guard.ts); here is only
+ * them, for servers that have no node and no store. The order of checks is the guard's own (core/check.ts, core/take.ts); here is only
  * what a facilitator has in place of a request.
  */
+
+import { checkPayment, chooseMechanism, isFromBeforeReset, isSameOffer, openPayment } from '../core/check.ts'
 import { type Hold, stepsIn } from '../core/claims.ts'
 import { harmless } from '../core/events.ts'
-import {
-  checkPayment,
-  chooseMechanism,
-  codeOf,
-  isFromBeforeReset,
-  isSameOffer,
-  makeOffers,
-  offersOf,
-  openPayment,
-  type Till,
-  takePayment,
-} from '../core/guard.ts'
+import { codeOf } from '../core/fault.ts'
 import { TAG_MODULUS } from '../core/quote.ts'
 import { answerFor, isRefusal, type RefusalCode } from '../core/refusal.ts'
+import { takePayment } from '../core/take.ts'
+import { makeOffers, offersOf, type Till } from '../core/till.ts'
 import { type Health, openDeployment } from '../deployment.ts'
 import { InvalidValueError } from '../errors.ts'
 import type { MechanismName } from '../mechanisms/names.ts'

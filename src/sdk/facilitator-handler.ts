@@ -1,5 +1,5 @@
 /** The server half of Faremeter: `@faremeter/middleware` charges through our facilitator. */
-import { codeOf } from '../core/guard.ts'
+import { codeOf } from '../core/fault.ts'
 import { targetOf } from '../core/request.ts'
 import { InvalidValueError } from '../errors.ts'
 import type {

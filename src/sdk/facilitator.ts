@@ -1,5 +1,5 @@
 /** Our facilitator as the SDK's servers call one: in this process, in place of its HTTP client, or behind `x402Facilitator`. */
-import { codeOf } from '../core/guard.ts'
+import { codeOf } from '../core/fault.ts'
 import { answerFor } from '../core/refusal.ts'
 import type {
   Facilitator,

@@ -1,6 +1,6 @@
 /** nano402 behind the handlers that NanoSession describes: for a program that speaks HTTP by itself. */
 import type { Payer } from '../client/index.ts'
-import { codeOf } from '../core/guard.ts'
+import { codeOf } from '../core/fault.ts'
 import { InvalidValueError } from '../errors.ts'
 import type { Facilitator, Order, PaymentRequirements } from '../facilitator/index.ts'
 import { type PaymentExecer, type PaymentHandler, paymentHandler } from './handler.ts'
