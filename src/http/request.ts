@@ -1,6 +1,6 @@
 /** Node's own request, seen as the guard sees requests. */
 import { joinChunks, type PaywallRequest } from '../core/request.ts'
-import { PriceError } from '../errors.ts'
+import { ConfigError, PriceError } from '../errors.ts'
 
 /** The part of Node's `IncomingMessage` that is needed here; `originalUrl` is Express's, from before any rewrite. */
 export interface ReadRequest {
@@ -27,8 +27,16 @@ interface ClosingResponse {
 export const asText = (value: number | string | readonly string[] | undefined): string | undefined =>
   value === undefined || typeof value === 'string' ? value : String(value)
 
-/** The guard's view of a Node request. Builds no `Request`. */
+/**
+ * The guard's view of a Node request. Builds no `Request`.
+ *
+ * @throws {@link ConfigError} (`ERR_CONFIG`) for a response of `node:http2`, which neither tells that its client has gone nor
+ * can be held back. Over HTTP/2, use the Hono adapter.
+ */
 export function nodeRequest(req: ReadRequest, res: ClosingResponse): PaywallRequest {
+  if (typeof res.destroyed !== 'boolean') {
+    throw new ConfigError("This is no response of Node's http or https. Over HTTP/2, use nano402/hono.")
+  }
   let gone: AbortSignal | undefined
   let body: Promise<Uint8Array | undefined> | undefined
   return {
