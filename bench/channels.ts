@@ -9,8 +9,9 @@ import { proofBytes, requestHash } from '../src/channel/binding.ts'
 import { createChannels } from '../src/channel/channels.ts'
 import { type ChannelConfig, channelId } from '../src/channel/config.ts'
 import { createChain, MAX_K } from '../src/channel/payword.ts'
-import { createJudge, type ShownProof } from '../src/channel/proof.ts'
+import { createJudge } from '../src/channel/proof.ts'
 import { hmacSha256 } from '../src/channel/sha256.ts'
+import type { ShownProof } from '../src/channel/wire.ts'
 import { randomBytes } from '../src/core/bytes.ts'
 import type { Store } from '../src/core/store.ts'
 import { bytesToHex } from '../src/nano/hex.ts'
@@ -69,8 +70,9 @@ async function prepare(mode: ChannelConfig['mode']) {
       } as const
       shown.push({ paymentId, proof })
     } else {
-      const bytes = await signer.sign(proofBytes('voucher', { ...said, reach: String(cumulative) }))
-      shown.push({ paymentId, proof: { type: 'voucher', channelId: id, cumulative, signature: bytesToHex(bytes) } })
+      const statement = proofBytes('voucher', { ...said, reach: String(cumulative) })
+      const [signature, tag] = [bytesToHex(await signer.sign(statement)), bytesToHex(mac(statement))]
+      shown.push({ paymentId, proof: { type: 'voucher', channelId: id, cumulative, signature, mac: tag } })
     }
   }
   return { id, terms: { config, macKey: bytesToHex(macKey) }, shown }

@@ -9,6 +9,7 @@ import { sha256 } from './sha256.ts'
 /** A request, as far as it is paid for. */
 export interface PaidRequest {
   readonly method: string
+  /** Path and query, as they were sent. Where that is, the channel's config says. */
   readonly url: string
   /** SHA-256 of the body. */
   readonly bodyHash: Uint8Array
@@ -31,13 +32,16 @@ export interface Statement {
 /** What goes with a request: a token or a voucher that pays it, or one that only authorises more for a stream. */
 export type ProofKind = 'token' | 'voucher' | 'authorize-token' | 'authorize-voucher'
 
-/** What the MAC of a token, or the signature of a voucher, is over. */
+/** What the MAC of a token or voucher, and the signature of a voucher, is over. */
 export const proofBytes = (kind: ProofKind, { channelId, reach, paymentId, requestHash }: Statement): Uint8Array =>
   encodeFields([`nano402-channel-${kind}`, channelId, reach, paymentId, requestHash])
 
-/** What the MAC or signature of a close is over. */
+/** What the MAC of a close is over. */
 export const closeBytes = (channelId: ChannelId): Uint8Array => encodeFields(['nano402-channel-close', channelId])
 
-/** What the MAC or signature of a top-up is over. `blockHash` is the deposit. */
+/** What the MAC of a top-up is over. `blockHash` is the deposit. */
 export const topUpBytes = (channelId: ChannelId, blockHash: string): Uint8Array =>
   encodeFields(['nano402-channel-topup', channelId, blockHash])
+
+/** What the MAC of a question for the channel's state is over. */
+export const stateBytes = (channelId: ChannelId): Uint8Array => encodeFields(['nano402-channel-state', channelId])

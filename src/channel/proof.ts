@@ -1,6 +1,6 @@
 /**
  * Is what a client shows a proof of this channel, for this request? The cheapest question comes first, and nobody without
- * the channel's key makes us hash a chain: the MAC of a token is checked before anything is said or done about it.
+ * the channel's key makes us hash a chain or check a signature: the MAC comes before anything is said or done.
  */
 import { LRUCache } from 'lru-cache'
 import { ed25519Verifier } from '#channel/ed25519'
@@ -8,21 +8,11 @@ import { encodeUtf8, equalInConstantTime } from '../core/bytes.ts'
 import { bytesToHex, hexToBytes } from '../nano/hex.ts'
 import { type PaidRequest, proofBytes, requestHash } from './binding.ts'
 import type { Channels, ChannelTerms } from './channels.ts'
-import type { ChannelId, PayWordConfig } from './config.ts'
+import type { ChannelConfig, ChannelId, PayWordConfig } from './config.ts'
 import { isOfChain, MAX_STEP } from './payword.ts'
 import { answered, type Channel } from './record.ts'
 import { hmacSha256, sha256 } from './sha256.ts'
-
-/** What a client shows, in its one form. Bytes are upper-case hex. */
-export type ShownProof =
-  | {
-      readonly type: 'token'
-      readonly channelId: ChannelId
-      readonly k: number
-      readonly token: string
-      readonly mac: string
-    }
-  | { readonly type: 'voucher'; readonly channelId: ChannelId; readonly cumulative: bigint; readonly signature: string }
+import type { LastProof, ShownProof } from './wire.ts'
 
 /** The request that it is shown with, and whether it pays that or only authorises more for a stream. */
 export interface Shown {
@@ -132,13 +122,8 @@ export function createJudge(options: {
     const kind = use === 'pay' ? proof.type : (`authorize-${proof.type}` as const)
     const statement = proofBytes(kind, { channelId: proof.channelId, reach, paymentId, requestHash: hash })
 
-    if (proof.type === 'token') {
-      if (config.mode !== 'payword-sha256') return refused('payload')
-      if (!equalInConstantTime(keys.mac(statement), hexToBytes(proof.mac))) return refused('mac')
-    } else {
-      if (keys.isSigned === undefined) return refused('payload')
-      if (!(await keys.isSigned(statement, hexToBytes(proof.signature)))) return refused('proof')
-    }
+    if ((proof.type === 'token') !== (config.mode === 'payword-sha256')) return refused('payload')
+    if (!equalInConstantTime(keys.mac(statement), hexToBytes(proof.mac))) return refused('mac')
 
     const channel = await channels.recentState(proof.channelId)
     if (channel === undefined) return refused('channel_not_found')
@@ -149,7 +134,9 @@ export function createJudge(options: {
     if (answer) return { kind: 'answered', charged: answer.charged }
 
     if (proof.type === 'voucher') {
-      const kept = `${proof.signature}:${bytesToHex(hash)}:${paymentId}`
+      if (!(await keys.isSigned?.(statement, hexToBytes(proof.signature)))) return refused('proof')
+      const { signature } = proof
+      const kept = keepVoucher({ kind: use === 'pay' ? 'voucher' : 'authorize-voucher', signature, hash, paymentId })
       return { kind: 'genuine', id, fingerprint, reach: proof.cumulative, proof: kept }
     }
     const payword = config as PayWordConfig
@@ -165,24 +152,20 @@ export function createJudge(options: {
   }
 }
 
-const HEX: Readonly<Record<'id' | 'token' | 'signature', RegExp>> = {
-  id: /^[0-9A-F]{64}$/,
-  token: /^[0-9A-F]{64}$/,
-  signature: /^[0-9A-F]{128}$/,
-}
-const isHex = (value: unknown, form: keyof typeof HEX): value is string =>
-  typeof value === 'string' && value.length <= 128 && HEX[form].test(value)
+/** A voucher as it is kept: what it takes to check its signature again, beside its channel and its sum. */
+const keepVoucher = (voucher: {
+  readonly kind: 'voucher' | 'authorize-voucher'
+  readonly signature: string
+  readonly hash: Uint8Array
+  readonly paymentId: string
+}): string => `${voucher.kind}:${voucher.signature}:${bytesToHex(voucher.hash)}:${voucher.paymentId}`
 
-/** The proof in a payment's `payload`, in its one spelling; undefined for everything else. Tokens are 32 bytes, no more, no less. */
-export function readShownProof(payload: Readonly<Record<string, unknown>>): ShownProof | undefined {
-  const { type, channelId, k, token, mac, cumulative, signature } = payload
-  const keys = Object.keys(payload).length
-  if (!isHex(channelId, 'id')) return undefined
-  if (type === 'token') {
-    const isToken = keys === 5 && Number.isSafeInteger(k) && isHex(token, 'token') && isHex(mac, 'token')
-    return isToken ? { type, channelId, k: k as number, token, mac } : undefined
-  }
-  if (type !== 'voucher' || keys !== 4 || !isHex(signature, 'signature')) return undefined
-  if (typeof cumulative !== 'string' || !/^(0|[1-9][0-9]{0,38})$/.test(cumulative)) return undefined
-  return { type, channelId, cumulative: BigInt(cumulative), signature }
+/** The best proof of a channel as it is shown to its payer; undefined before the first. */
+export function lastProofOf(config: ChannelConfig, { authorized, proof }: Channel): LastProof | undefined {
+  if (proof === undefined) return undefined
+  if (config.mode === 'payword-sha256') return { k: Number(authorized / BigInt(config.unit)), token: proof }
+  const [kind, signature = '', requestHash = '', ...id] = proof.split(':')
+  const isPayment = kind === 'voucher'
+  const cumulative = String(authorized)
+  return { cumulative, signature, kind: isPayment ? kind : 'authorize-voucher', paymentId: id.join(':'), requestHash }
 }

@@ -55,6 +55,40 @@ export const REFUSALS = {
   payment_already_spent: answer(402, 'This payment has already bought its answer.'),
   attempts_exhausted: answer(402, 'This payment has used up its attempts. Ask the operator for a refund.'),
 
+  invalid_batch_settlement_nano_payload: answer(400, 'The payload is not one of a channel payment.'),
+  invalid_batch_settlement_nano_binding: answer(
+    402,
+    'The config of the channel is not of the terms that were offered.',
+  ),
+  invalid_batch_settlement_nano_nonce: answer(
+    402,
+    'The nonce was not sealed here for these terms. Take the new offer.',
+  ),
+  invalid_batch_settlement_nano_mac: answer(402, 'The MAC is not that of the channel over exactly this request.'),
+  invalid_batch_settlement_nano_proof: answer(402, 'The token or voucher is not one of this channel.'),
+  invalid_batch_settlement_nano_authorization: answer(402, 'The account that paid has not signed for exactly this.'),
+  invalid_batch_settlement_nano_step_exceeded: answer(402, 'The token is too far from the best one.'),
+  invalid_batch_settlement_nano_channel_not_found: answer(402, 'No such channel is known here. Open one.'),
+  invalid_batch_settlement_nano_channel_closed: answer(402, 'The channel is closed, or about to be. Open another one.'),
+  invalid_batch_settlement_nano_channel_expired: answer(402, 'The channel has expired. Open another one.'),
+  invalid_batch_settlement_nano_deposit_mismatch: answer(402, 'The block is not a deposit of this channel.'),
+  invalid_batch_settlement_nano_deposit_claimed: answer(402, 'The block was used for something else, or refunded.'),
+  invalid_batch_settlement_nano_cumulative_exceeds_deposit: answer(402, 'The proof is for more than was deposited.'),
+  invalid_batch_settlement_nano_insufficient_authorization: answer(
+    402,
+    'The proof leaves too little for this request.',
+  ),
+  invalid_batch_settlement_nano_payment_identifier_conflict: answer(
+    409,
+    'This payment identifier was used in this channel for another request.',
+  ),
+  invalid_batch_settlement_nano_busy: answer(409, 'The channel is busy with this. Present the same proof again.', 1),
+  invalid_batch_settlement_nano_deposit_unconfirmed: answer(
+    503,
+    'The deposit is not confirmed yet. Present the same again.',
+    1,
+  ),
+
   payment_in_progress: answer(409, 'This payment is being used by another request right now.', 1),
   payment_identifier_conflict: answer(409, 'This payment identifier was used for another request or body.'),
   answer_not_stored: answer(409, 'This payment has bought its answer, and that answer was not stored.'),

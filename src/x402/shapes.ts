@@ -50,6 +50,8 @@ export interface SettlementResponse {
   readonly amount?: string
   readonly errorReason?: string
   readonly errorMessage?: string
+  /** The scheme's own. */
+  readonly extra?: Readonly<Record<string, unknown>>
   readonly extensions?: Readonly<Record<string, unknown>>
 }
 
@@ -119,6 +121,7 @@ function makeReaders() {
     amount: z.optional(z.string()),
     errorReason: z.optional(z.string()),
     errorMessage: z.optional(z.string()),
+    extra: z.optional(anyObject),
     extensions: z.optional(anyObject),
   })
 
