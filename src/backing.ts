@@ -2,7 +2,7 @@
 import type { Cashier } from './core/cashier.ts'
 import { ownCashier } from './core/take.ts'
 import type { Till } from './core/till.ts'
-import { type Health, openDeployment } from './deployment.ts'
+import { type DeploymentStore, type Health, openDeployment, openDeploymentStore, succeeds } from './deployment.ts'
 import { ConfigError } from './errors.ts'
 import { openMechanisms } from './mechanisms/open.ts'
 import { nanoAddress } from './nano/index.ts'
@@ -10,12 +10,14 @@ import { type DeploymentOptions, FACILITATORS_OWN } from './options.ts'
 import { createAsk, type FacilitatorAddress } from './remote/ask.ts'
 import { remoteCashier } from './remote/cashier.ts'
 import { readHealth } from './remote/wire.ts'
+import { readSupportedResponse } from './x402/shapes.ts'
 
 /** What a route asks, and what it allows. */
 export type RouteTerms = Omit<Till, 'mechanisms' | 'seal' | 'store' | 'claimWindowMs'>
 
 export interface Backing {
-  readonly schemes: readonly string[]
+  /** x402's schemes by which one can pay. */
+  schemes(): Promise<readonly string[]>
   /** The account that an embedded devnet has for us. */
   readonly payTo: string | undefined
   /** Lets it prepare for payments to this account. */
@@ -30,14 +32,14 @@ export interface Backing {
 export const openBacking = (options: DeploymentOptions, isProduction: boolean): Backing =>
   options.facilitator === undefined
     ? ownBacking(options, isProduction)
-    : facilitatorBacking(options.facilitator, options)
+    : facilitatorBacking(options.facilitator, options, isProduction)
 
 function ownBacking(options: DeploymentOptions, isProduction: boolean): Backing {
   const { network = 'nano:mainnet', confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000 } = options
   const { seal, ledger, feed, payTo, store, health, close } = openDeployment(options, isProduction)
   const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs, network })
   return {
-    schemes: [...new Set(mechanisms.map(({ scheme }) => scheme))],
+    schemes: async () => [...new Set(mechanisms.map(({ scheme }) => scheme))],
     payTo,
     watch: (account) => feed?.watch(nanoAddress(account)),
     cashier: (terms) => async () => ownCashier({ ...terms, mechanisms, seal, claimWindowMs, store: await store() }),
@@ -53,27 +55,41 @@ const UNREACHABLE: Health = {
   secret: { durable: false, count: 0 },
 }
 
-function facilitatorBacking(address: string | FacilitatorAddress, options: DeploymentOptions): Backing {
+function facilitatorBacking(
+  address: string | FacilitatorAddress,
+  options: DeploymentOptions,
+  isProduction: boolean,
+): Backing {
   for (const [name, variable] of Object.entries(FACILITATORS_OWN)) {
     if (options[name as keyof DeploymentOptions] === undefined) continue
     const called = variable === '' ? `Option ${name}` : `${variable} (option ${name})`
     throw new ConfigError(`${called} is the facilitator's to set: leave out this one, or NANO402_FACILITATOR.`)
   }
+  const { network = 'nano:mainnet' } = options
   const ask = createAsk(address)
+  let kept: DeploymentStore | undefined
+  const answerStore = () => {
+    kept ??= openDeploymentStore(options, isProduction)
+    return kept
+  }
   return {
-    schemes: ['exact'],
+    async schemes() {
+      const { kinds } = await ask('supported', readSupportedResponse)
+      return [...new Set(kinds.filter((kind) => kind.network === network).map(({ scheme }) => scheme))]
+    },
     payTo: undefined,
     watch() {},
     cashier(terms) {
-      if (terms.extensions?.some((extension) => extension.use)) {
-        throw new ConfigError(
-          'The option paymentIdentifier keeps answers in a store, and with a facilitator there is none.',
-        )
-      }
-      const cashier = remoteCashier(ask, terms)
+      // The facilitator has the claims. What was answered is this server's, and stays here, if it is to be kept at all.
+      if (terms.extensions?.some((extension) => extension.use)) answerStore()
+      const cashier = remoteCashier(ask, { ...terms, store: () => answerStore().open() })
       return async () => cashier
     },
-    health: () => ask('health', readHealth).catch(() => UNREACHABLE),
-    async close() {},
+    async health() {
+      const health = await ask('health', readHealth).catch(() => UNREACHABLE)
+      const isKept = kept === undefined || (await succeeds(kept.open().then((store) => store.epochMs())))
+      return { ...health, store: { ...health.store, ok: health.store.ok && isKept } }
+    },
+    close: async () => kept?.close(),
   }
 }

@@ -51,8 +51,7 @@ export function openDeployment(options: DeploymentOptions, isProduction: boolean
     ...(feed && { feed }),
   })
   const keys = sealKeys(options.secret, isProduction)
-  const open = openDeploymentStore(options, isProduction)
-  const isOurs = typeof options.store !== 'object'
+  const { open, close } = openDeploymentStore(options, isProduction)
 
   return {
     seal: createSeal(keys, mac),
@@ -78,16 +77,13 @@ export function openDeployment(options: DeploymentOptions, isProduction: boolean
       feed?.close()
       rpc.close()
       devnet?.close()
-      if (isOurs)
-        await open().then(
-          (store) => store.close(),
-          () => {},
-        )
+      await close()
     },
   }
 }
 
-const succeeds = (asked: Promise<unknown>) =>
+/** Whether what was asked is answered. */
+export const succeeds = (asked: Promise<unknown>) =>
   asked.then(
     () => true,
     () => false,
@@ -120,13 +116,33 @@ function sealKeys(secret: DeploymentOptions['secret'], isProduction: boolean): r
   return [randomKey()]
 }
 
-/** Opens the store now, so that trouble shows early; a store that failed to open is opened again for a later request. */
-function openDeploymentStore(options: DeploymentOptions, isProduction: boolean): () => Promise<Store> {
+/** A store that is open, or is opened again when it could not be. */
+export interface DeploymentStore {
+  open(): Promise<Store>
+  /** One that was given as an object stays open: it is its owner's. */
+  close(): Promise<void>
+}
+
+/** Opens the store now, so that trouble shows early. @throws `ConfigError` (`ERR_CONFIG`) for one that forgets, in production */
+export function openDeploymentStore(options: DeploymentOptions, isProduction: boolean): DeploymentStore {
+  const open = createOpener(options, isProduction)
+  return {
+    open,
+    async close() {
+      if (typeof options.store === 'object') return
+      const opened = await open().catch(() => undefined)
+      await opened?.close()
+    },
+  }
+}
+
+/** A store that failed to open is opened again for a later request. */
+function createOpener(options: DeploymentOptions, isProduction: boolean): () => Promise<Store> {
   const { store = 'memory', allowVolatileStore = false, onEvent } = options
   const requireDurable = (opened: Store) => {
     if (opened.durable || !isProduction || allowVolatileStore) return onEvent ? observeStore(opened, onEvent) : opened
     throw new ConfigError(
-      'The memory store forgets at every start which payments were used, so production needs another: set ' +
+      'The memory store forgets at every start which payments were used, and their answers: for production set ' +
         'NANO402_STORE=sqlite:<path> or redis://<host> (option store), or allowVolatileStore: true if you accept that.',
     )
   }

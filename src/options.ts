@@ -59,7 +59,7 @@ export interface DeploymentOptions {
   readonly network?: Network
   /**
    * [NANO402_STORE] `memory` (default), `sqlite:<path>`, `redis://...`, `https://:<token>@<host>` (Redis over REST), or an
-   * object of the `Store` interface.
+   * object of the `Store` interface. With a facilitator, which has the claims, it keeps the answers of `paymentIdentifier`.
    */
   readonly store?: string | Store
   /** Lets production run on the memory store, which forgets at every start which payments were used. */
@@ -251,8 +251,8 @@ export function splitOptions(options: PaywallOptions): { route: RouteOptions; de
 
 /** What a facilitator decides in our place, and what says so in the environment. */
 export const FACILITATORS_OWN = {
-  ...{ rpc: 'NANO402_RPC_URL', ws: 'NANO402_WS_URL', store: 'NANO402_STORE', secret: 'NANO402_SECRET' },
-  ...{ allowVolatileStore: '', quorum: '', mechanisms: '', confirmTimeoutMs: '', claimWindowMs: '' },
+  ...{ rpc: 'NANO402_RPC_URL', ws: 'NANO402_WS_URL', secret: 'NANO402_SECRET' },
+  ...{ quorum: '', mechanisms: '', confirmTimeoutMs: '', claimWindowMs: '' },
 } as const satisfies Partial<Record<keyof DeploymentOptions, string>>
 
 /** Lets the environment stand in for what the options leave out. */

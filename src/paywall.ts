@@ -25,7 +25,7 @@ import {
 } from './options.ts'
 import { createPricing, fixedTerms } from './pricing.ts'
 import type { Network } from './rpc/index.ts'
-import { joinWires, SESSION_ONLY, versionsOf, type WireName } from './x402/wires.ts'
+import { joinWires, SESSION_ONLY, versionsOf, WITHOUT_EXTENSIONS, type WireName } from './x402/wires.ts'
 
 /** What a route asks: the same source as its 402s. */
 export interface Description {
@@ -48,8 +48,8 @@ export interface Description {
 export interface PaywallRoute {
   /** Decides about one request. Never rejects. */
   guard(request: PaywallRequest): Promise<Outcome>
-  /** What it charges. */
-  describe(): Description
+  /** What it charges. Asks the facilitator, where there is one. @throws `FacilitatorError` when that does not say. */
+  describe(): Promise<Description>
 }
 
 export interface CloseOptions {
@@ -93,16 +93,11 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const wire = joinWires(wireNames)
   const isProduction = environment.NODE_ENV === 'production'
   const backing = openBacking({ ...deployment, ...(emit && { onEvent: emit }) }, isProduction)
-  const { schemes } = backing
   const defaults = backing.payTo === undefined ? given : { payTo: backing.payTo, ...given }
   const { network = 'nano:mainnet', publicUrl, realm = '', leaseMs = 30_000 } = deployment
   const origin = publicUrl === undefined ? '' : originOf(publicUrl)
-  const answers = createAnswers(wire, {
-    x402Versions: versionsOf(wireNames),
-    schemes,
-    networks: [network],
-    assets: ['XNO'],
-  })
+  const answers = createAnswers(wire)
+  const x402Versions = versionsOf(wireNames)
   const signer = signerFor(deployment)
   const listings = new Map<string, Listing>()
   const traffic = createTraffic(answers)
@@ -111,6 +106,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     const route = { ...defaults, ...own }
     const { maxTimeoutSeconds = 300, attempts = 3, handlerTimeoutMs = 300_000, priceBodyLimit = 0 } = route
     const { name = 'default', description, mimeType } = route
+    requirePayable(route, wireNames)
     if (typeof route.payTo === 'string') backing.watch(route.payTo)
     const maxTimeoutMs = maxTimeoutSeconds * 1000
     const pricing = { ...createPricing(route), network, realm, priceBodyLimit, maxTimeoutMs }
@@ -129,6 +125,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       answers,
       leaseMs,
       handlerTimeoutMs,
+      accepted: async () => ({ x402Versions, schemes: await backing.schemes(), networks: [network], assets: ['XNO'] }),
       resource: (request) => ({
         url: resourceUrl(origin, request),
         ...(description !== undefined && { description }),
@@ -157,10 +154,10 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
           const ready = complete ?? (await completed().catch(() => undefined))
           return ready ? guard(request, ready) : answers.refusal('store_unavailable')
         }),
-      describe: () => ({
+      describe: async () => ({
         name,
         network,
-        schemes,
+        schemes: await backing.schemes(),
         asset: 'XNO',
         ...fixedTerms(route),
         maxTimeoutSeconds,
@@ -186,7 +183,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   }
   return {
     guard: (request) => ownRoute().guard(request),
-    describe: () => ownRoute().describe(),
+    describe: async () => ownRoute().describe(),
     route(routeOptions = {}) {
       checkRouteOptions(routeOptions)
       return Object.keys(routeOptions).length === 0 ? ownRoute() : createRoute(routeOptions)
@@ -219,6 +216,16 @@ function wiresFor({ wire = ['x402'], mechanisms = ['session'] }: PaywallOptions)
     return wire
   }
   throw new ConfigError(`The form ${old} (option wire) offers sessions alone: add 'session' to the option mechanisms.`)
+}
+
+/** A form that cannot carry an identifier has no way to pay where one is required. */
+function requirePayable({ paymentIdentifier: identifier }: RouteOptions, wireNames: readonly WireName[]): void {
+  const old = wireNames.find((name) => WITHOUT_EXTENSIONS.includes(name))
+  if (old === undefined || typeof identifier !== 'object' || !identifier.required) return
+  throw new ConfigError(
+    `The form ${old} (NANO402_WIRE, option wire) carries no payment identifier, so nobody could pay by it where one is ` +
+      'required: leave out the form, or paymentIdentifier.required.',
+  )
 }
 
 /** Counts what is under way, so that a process can end without cutting off a payer. */

@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pricing: ['options', 'core', 'nano', 'errors'],
   observe: ['core', 'rpc'],
   deployment: [...['options', 'observe', 'secret', 'announce', 'rpc', 'stores', 'devnet'], ...['core', 'errors']],
-  backing: ['deployment', 'mechanisms', 'options', 'remote', 'core', 'nano', 'errors'],
+  backing: ['deployment', 'mechanisms', 'options', 'remote', 'core', 'nano', 'x402', 'errors'],
   paywall: [
     ...['backing', 'deployment', 'discovery', 'extensions', 'options', 'pricing', 'rpc'],
     ...['core', 'x402', 'nano', 'errors'],

@@ -18,7 +18,7 @@ export interface Refused {
   toResponse(existing?: Iterable<Header>): Response
 }
 
-/** What a payment here may be: it goes with a refusal that says that one is something else. */
+/** What a payment here may be: it goes with every 400, which says that one is something else. */
 export interface Accepted {
   readonly x402Versions: readonly number[]
   readonly schemes: readonly string[]
@@ -30,8 +30,8 @@ export interface Accepted {
 export interface Answers {
   /** A 402 with its offers, in the headers and in the body. */
   paymentRequired(code: RefusalCode, required: PaymentRequired, more: readonly Header[]): Refused
-  /** Every other refusal: the code and the sentence as JSON, and with a 400 what is accepted. */
-  refusal(code: RefusalCode, more?: readonly Header[]): Refused
+  /** Every other refusal: the code and the sentence as JSON, and what would be accepted, where that is said. */
+  refusal(code: RefusalCode, more?: readonly Header[], accepted?: Accepted): Refused
   /** A browser's question before the request. It is not answered with content, and says nothing about payment. */
   preflight(): Refused
   /** The headers that tell a client what became of the proof it presented. */
@@ -42,7 +42,7 @@ export interface Answers {
 
 const EXPOSE = 'Access-Control-Expose-Headers'
 
-export function createAnswers(wire: Wire, accepted: Accepted): Answers {
+export function createAnswers(wire: Wire): Answers {
   const presented = wire.requestHeaders.join(', ')
   const answered = wire.responseHeaders.join(', ')
   const unpaidHeaders: readonly Header[] = [
@@ -56,10 +56,10 @@ export function createAnswers(wire: Wire, accepted: Accepted): Answers {
       const { headers, body } = wire.offer(required)
       return refused(code, 402, [...headers, ...unpaidHeaders, ...more], body ?? reasonOf(code))
     },
-    refusal(code, more = []) {
+    refusal(code, more = [], accepted = undefined) {
       const { status, retryAfterSeconds } = answerFor(code)
       const retry: Header[] = retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]]
-      const body = reasonOf(code, status === 400 ? { accepted } : undefined)
+      const body = reasonOf(code, accepted && { accepted })
       return refused(code, status, [...unpaidHeaders, ...retry, ...more], body)
     },
     preflight: () => refused('preflight', 204, [], null),

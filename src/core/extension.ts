@@ -4,7 +4,6 @@
  */
 import type { PaymentRequired, ResourceInfo, SettlementResponse } from '../x402/shapes.ts'
 import type { Header, HeaderReader, PresentedPayment } from '../x402/wire.ts'
-import type { Quote } from './quote.ts'
 import type { Refusal } from './refusal.ts'
 import type { PaywallRequest } from './request.ts'
 import type { ClaimId, Store } from './store.ts'
@@ -13,7 +12,8 @@ import type { ClaimId, Store } from './store.ts'
 export interface Visit {
   readonly request: PaywallRequest
   readonly payment: PresentedPayment
-  readonly quote: Quote
+  /** The session's name. It stays here: who has it knows nothing of the session id. */
+  readonly session: string
   /** What one use of the payment uses up. */
   readonly ids: readonly ClaimId[]
   readonly store: Store
@@ -60,6 +60,24 @@ export interface Extension {
   use?(visit: Visit): Promise<Use | undefined>
   /** Its entry in the settlement that goes with a paid answer. */
   settle?(settlement: SettlementResponse, resource: ResourceInfo): Promise<unknown>
+}
+
+const NO_USES: readonly Use[] = []
+
+/** What the extensions have to do with this use. */
+export async function usesOf(extensions: readonly Extension[], visit: Visit): Promise<readonly Use[]> {
+  if (extensions.length === 0) return NO_USES
+  const uses = await Promise.all(extensions.map((extension) => extension.use?.(visit)))
+  return uses.filter((use) => use !== undefined)
+}
+
+/** Tells them that the claims are taken. The first objection, if there is one. */
+export async function objectionOf(uses: readonly Use[]): Promise<Refusal | undefined> {
+  for (const use of uses) {
+    const objection = await use.claimed()
+    if (objection) return objection
+  }
+  return undefined
 }
 
 /** The entries of all extensions in a 402; undefined when there are none. */

@@ -5,7 +5,7 @@
  */
 import { type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
 import type { PresentedPayment, Wire } from '../x402/wire.ts'
-import type { Answers, Refused } from './answer.ts'
+import type { Accepted, Answers, Refused } from './answer.ts'
 import type { Cashier, Taken } from './cashier.ts'
 import { createDelivery, type DeliveryRules, type Paid } from './delivery.ts'
 import { type Extension, offerExtensions, settleExtensions } from './extension.ts'
@@ -23,6 +23,8 @@ export interface Route extends DeliveryRules {
   readonly cashier: Cashier
   /** What goes with its offers and payments. */
   readonly extensions: readonly Extension[]
+  /** What a payment here may be. */
+  accepted(): Promise<Accepted>
   /** What the 402 says about the resource. */
   resource(request: PaywallRequest): ResourceInfo
 }
@@ -81,6 +83,7 @@ async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, 
   const { status, message } = answerFor(code)
   const { name, emit } = route
   if (code !== 'payment_required') emit?.({ type: 'refused', route: name, code, status })
+  if (status === 400) return answers.refusal(code, more, await route.accepted())
   if (status !== 402) return answers.refusal(code, more)
   const { accepts, amount } = await route.cashier.offer(request)
   emit?.({ type: 'challenged', route: name, amount })

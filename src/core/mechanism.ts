@@ -39,6 +39,8 @@ export interface Verified {
   readonly kind: 'verified'
   /** What one use of it uses up: claimed in this order, and made final the other way round. The payment itself comes last. */
   readonly ids: readonly ClaimId[]
+  /** The account that pays. */
+  readonly payer?: string
   /** When the payment was made, as far as anybody knows (Unix time in ms). */
   readonly paidAtMs?: number | undefined
   /** Takes the payment, where it is not taken already: it is confirmed then. Asked once, after the claim. */

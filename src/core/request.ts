@@ -11,6 +11,8 @@ export interface PaywallRequest {
   readonly signal?: AbortSignal | undefined
   /** Whether it has gone. Without it, the signal is asked. */
   readonly aborted?: boolean
+  /** Whether its body was read before, so that nobody can read it any more. */
+  readonly bodyUsed?: boolean
   /**
    * The body, left unread for the handler; undefined when it is longer than `limit` bytes. Asked for only when the price
    * reads the body. Without it, the request must be a standard `Request`, which is cloned.

@@ -4,7 +4,7 @@ import type { Cashier, Taken } from './cashier.ts'
 import { checkPayment, isFromBeforeReset } from './check.ts'
 import { claimAll, latenessKey, type OwnClaims } from './claims.ts'
 import { stopwatch } from './events.ts'
-import type { Extension, Use, Visit } from './extension.ts'
+import { objectionOf, usesOf } from './extension.ts'
 import { isRefusal, type Refusal, type RefusalCode, refusal } from './refusal.ts'
 import type { PaywallRequest } from './request.ts'
 import type { Owner } from './store.ts'
@@ -34,10 +34,11 @@ export async function takePayment(
   }
   if (await isFromBeforeReset(quote, till)) return refusal('store_reset')
 
-  const uses = await usesOf(extensions, { request, payment, quote, ids: verified.ids, store, keepUntilMs })
+  const { ids } = verified
+  const uses = await usesOf(extensions, { request, payment, session: quote.id, ids, store, keepUntilMs })
 
   const lap = stopwatch()
-  const claims = await claimAll(store, verified.ids, { leaseMs, attempts, keepUntilMs }, owner)
+  const claims = await claimAll(store, ids, { leaseMs, attempts, keepUntilMs }, owner)
   if (claims === 'spent' && uses[0]) return uses[0].spent()
   if (typeof claims === 'string') return refusal(CLAIM_REFUSALS[claims])
   emit?.({ type: 'claimed', route: name, scheme, ms: lap() })
@@ -50,9 +51,8 @@ export async function takePayment(
     await claims.cancel()
     return refusal('store_reset')
   }
-  for (const use of uses) {
-    const objection = await use.claimed().catch(orCancel)
-    if (!objection) continue
+  const objection = await objectionOf(uses).catch(orCancel)
+  if (objection) {
     await claims.cancel()
     return objection
   }
@@ -65,14 +65,6 @@ export async function takePayment(
   if (!(await claims.keep().catch(orCancel))) return refusal('payment_in_progress')
   const amount = BigInt(settled.settlement.amount ?? quote.amount)
   return { kind: 'taken', settled, scheme, amount, claims, uses, ms: lap() }
-}
-
-const NO_USES: readonly Use[] = []
-
-async function usesOf(extensions: readonly Extension[], visit: Visit): Promise<readonly Use[]> {
-  if (extensions.length === 0) return NO_USES
-  const uses = await Promise.all(extensions.map((extension) => extension.use?.(visit)))
-  return uses.filter((use) => use !== undefined)
 }
 
 const CLAIM_REFUSALS = {

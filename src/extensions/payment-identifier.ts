@@ -9,6 +9,7 @@ import type { AnswerCopy, Extension, StartedAnswer, Visit } from '../core/extens
 import { BODY_TOO_LARGE } from '../core/price.ts'
 import { refusal } from '../core/refusal.ts'
 import { joinChunks, readBody, targetOf } from '../core/request.ts'
+import { PriceError } from '../errors.ts'
 import { decodeBase64Url, encodeBase64Url } from '../x402/base64.ts'
 import type { Header, PresentedPayment } from '../x402/wire.ts'
 
@@ -26,6 +27,9 @@ export interface PaymentIdentifierOptions {
 export const PAYMENT_IDENTIFIER = 'payment-identifier'
 /** x402's form of an id. */
 export const IDENTIFIER = /^[A-Za-z0-9_-]{16,128}$/
+
+const BODY_READ =
+  'A payment identifier goes with a body, and something has read that before: put the paywall before body parsers.'
 
 /** How long a body may take from its first byte to its last if it is to be stored. */
 const MAX_COPY_MS = 30_000
@@ -53,7 +57,8 @@ export function paymentIdentifier(options: PaymentIdentifierOptions, handlerTime
     name: PAYMENT_IDENTIFIER,
 
     offer(_required, request) {
-      // Said now, because a payment for it could not be used.
+      // Both are said now, before anybody pays: a payment under an identifier could not be used.
+      if (request.bodyUsed) throw new PriceError(BODY_READ)
       if (required && Number(request.headers.get('content-length')) > maxBodyBytes) throw BODY_TOO_LARGE
       return { info: { required }, schema: SCHEMA }
     },
@@ -67,9 +72,9 @@ export function paymentIdentifier(options: PaymentIdentifierOptions, handlerTime
     async use(visit) {
       const id = identifierIn(visit.payment)
       if (typeof id !== 'string') return undefined
-      const { store, quote, keepUntilMs } = visit
-      const noteKey = `identifier:${quote.id}`
-      const answerKey = `answer:${quote.id}`
+      const { store, session, keepUntilMs } = visit
+      const noteKey = `identifier:${session}`
+      const answerKey = `answer:${session}`
       const fingerprint = await fingerprintOf(visit, maxBodyBytes)
       const read = async <T>(key: string) => {
         const record = await store.read(key)

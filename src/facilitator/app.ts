@@ -7,7 +7,9 @@ import { processEnvironment } from '../options.ts'
 import { readClaimOrder, readHoldOrder } from '../remote/wire.ts'
 import { readText } from '../rpc/http.ts'
 import { parseStrictJson } from '../x402/json.ts'
-import type { ClaimDesk, Facilitator, FacilitatorRequest, FacilitatorService } from './facilitator.ts'
+import type { FacilitatorRequest } from './call.ts'
+import type { ClaimDesk } from './desk.ts'
+import type { Facilitator, FacilitatorService } from './facilitator.ts'
 import { createTokenReader, type Tokens } from './tokens.ts'
 
 export interface FacilitatorAppOptions {

@@ -50,6 +50,9 @@ export function nodeRequest(req: ReadRequest, res: ClosingResponse): PaywallRequ
     get aborted() {
       return res.destroyed && !res.writableEnded
     },
+    get bodyUsed() {
+      return req.readableEnded
+    },
     readBody(limit) {
       body ??= peekBody(req, limit)
       return body

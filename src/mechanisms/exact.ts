@@ -147,6 +147,7 @@ export const verifiedSend = (
 ): Verified => ({
   kind: 'verified',
   ids: [`session:${quote.id}`, `block:${hash}`],
+  payer: block.account,
   paidAtMs,
   async settle(client) {
     const refused = await settle?.(client)

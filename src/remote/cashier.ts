@@ -6,17 +6,31 @@
 import { encodeUtf8, type Field, randomHex } from '../core/bytes.ts'
 import type { Cashier, Offers, Taken } from '../core/cashier.ts'
 import { type HoldSteps, keepClaims } from '../core/claims.ts'
+import { type Extension, objectionOf, type Use, usesOf } from '../core/extension.ts'
 import { currentPrice, type Pricing, priceRequest, readUnprovenInputs, TAG_MODULUS } from '../core/quote.ts'
 import { refusal } from '../core/refusal.ts'
 import { type PaywallRequest, targetOf } from '../core/request.ts'
+import type { Store } from '../core/store.ts'
 import { FacilitatorError } from '../errors.ts'
 import type { PaymentRequirements } from '../x402/shapes.ts'
+import type { PresentedPayment } from '../x402/wire.ts'
 import type { Ask } from './ask.ts'
-import { type ClaimAnswer, type HoldOrder, type Inputs, readAccepts, readClaimAnswer, readDone } from './wire.ts'
+import {
+  type ClaimAnswer,
+  type HoldOrder,
+  type Inputs,
+  type PaidUse,
+  readAccepts,
+  readClaimAnswer,
+  readDone,
+} from './wire.ts'
 
 export interface RemoteTerms extends Pricing {
   readonly attempts: number
   readonly leaseMs: number
+  readonly extensions?: readonly Extension[]
+  /** Where extensions keep what they note: the facilitator has the claims, and no answers. */
+  store(): Promise<Store>
 }
 
 /** It may ask for inputs, then for the price; what asks more often does not know what it wants. */
@@ -24,8 +38,32 @@ const MAX_QUESTIONS = 3
 
 /** Makes a route's cashier of a facilitator. */
 export function remoteCashier(ask: Ask, terms: RemoteTerms): Cashier {
-  const { network, realm, maxTimeoutMs, attempts, leaseMs, priceBodyLimit } = terms
+  const { network, realm, maxTimeoutMs, attempts, leaseMs, priceBodyLimit, extensions = [] } = terms
+  const keepers = extensions.filter((extension) => extension.use)
   const bound = (request: PaywallRequest) => ({ method: request.method, url: targetOf(request), realm })
+
+  /** Asks for a claim, with as much of the request as it takes. */
+  async function claim(payment: PresentedPayment, request: PaywallRequest, owner: string): Promise<Claimed> {
+    const { accepted, payload, extensions: more } = payment
+    const presented = { accepted, payload, ...(more && { extensions: more }) }
+    let inputs: Inputs = {}
+    let price: string | undefined
+    for (let questions = 0; questions < MAX_QUESTIONS; questions++) {
+      const leaseEndMs = Date.now() + leaseMs
+      const order = { ...bound(request), inputs, owner, payment: presented, attempts, leaseMs }
+      const answer = await ask('claim', readClaimAnswer, { ...order, ...(price !== undefined && { price }) })
+      if (!('needs' in answer)) return { ...answer, leaseEndMs }
+      const { needs } = answer
+      if (needs.inputs) {
+        // Named by the client until the seal is opened: what no price could have read is its mistake.
+        const values = await readUnprovenInputs(request, needs.inputs, { ...terms, priceBodyLimit })
+        if (!values) return { refused: 'invalid_session', leaseEndMs }
+        inputs = { ...inputs, ...(await digests(needs.inputs, values)) }
+      }
+      if (needs.price) price = (await currentPrice(request, terms)).toString()
+    }
+    throw new FacilitatorError('The facilitator asks without end.')
+  }
 
   return {
     async offer(request) {
@@ -49,43 +87,47 @@ export function remoteCashier(ask: Ask, terms: RemoteTerms): Cashier {
     async take(payment, request) {
       const startMs = performance.now()
       const owner = randomHex(16)
-      const { accepted, payload, extensions } = payment
-      const presented = { accepted, payload, ...(extensions && { extensions }) }
-      let inputs: Inputs = {}
-      let price: string | undefined
-      for (let questions = 0; questions < MAX_QUESTIONS; questions++) {
-        const leaseEndMs = Date.now() + leaseMs
-        const order = { ...bound(request), inputs, owner, payment: presented, attempts, leaseMs }
-        const answer = await ask('claim', readClaimAnswer, { ...order, ...(price !== undefined && { price }) })
-        if ('refused' in answer) return refusal(answer.refused)
-        if ('granted' in answer) {
-          const { granted } = answer
-          const claims = keepClaims(remoteSteps(ask, { owner, ...granted, leaseMs }), { leaseMs, leaseEndMs })
-          return taken(granted, claims, network, performance.now() - startMs)
-        }
-        const { needs } = answer
-        if (needs.inputs) {
-          // Named by the client until the seal is opened: what no price could have read is its mistake.
-          const values = await readUnprovenInputs(request, needs.inputs, { ...terms, priceBodyLimit })
-          if (!values) return refusal('invalid_session')
-          inputs = { ...inputs, ...(await digests(needs.inputs, values)) }
-        }
-        if (needs.price) price = (await currentPrice(request, terms)).toString()
+      const usesFor = async ({ session, ids, keepUntilMs }: PaidUse): Promise<readonly Use[]> =>
+        keepers.length === 0
+          ? []
+          : usesOf(keepers, { request, payment, session, ids, keepUntilMs, store: await terms.store() })
+
+      const claimed = await claim(payment, request, owner)
+      if ('refused' in claimed) {
+        const [use] = claimed.spent ? await usesFor(claimed.spent) : []
+        return use ? use.spent() : refusal(claimed.refused)
       }
-      throw new FacilitatorError('The facilitator asks without end.')
+      const { granted, leaseEndMs } = claimed
+      const claims = keepClaims(remoteSteps(ask, { owner, ...granted, leaseMs }), { leaseMs, leaseEndMs })
+      try {
+        const settled = settledAs(granted, network)
+        const uses = await usesFor(granted)
+        const objection = await objectionOf(uses)
+        if (objection) {
+          await claims.release()
+          return objection
+        }
+        // Noting it may have taken longer than the lease: whoever took the claims over may be serving.
+        if (!(await claims.keep())) return refusal('payment_in_progress')
+        return { kind: 'taken', ...settled, claims, uses, ms: performance.now() - startMs }
+      } catch (fault) {
+        await claims.release()
+        throw fault
+      }
     },
   }
 }
 
+/** What a facilitator has decided, and when its claims are free again. */
+type Claimed = Exclude<ClaimAnswer, { needs: unknown }> & { readonly leaseEndMs: number }
 type Granted = Extract<ClaimAnswer, { granted: unknown }>['granted']
 
-function taken(granted: Granted, claims: Taken['claims'], network: string, ms: number): Taken {
-  const { scheme, settlement } = granted
+function settledAs({ scheme, settlement }: Granted, network: string): Pick<Taken, 'settled' | 'scheme' | 'amount'> {
   if (settlement.network !== network || !/^[0-9]{1,39}$/.test(settlement.amount ?? '')) {
     throw new FacilitatorError('The facilitator settled on another network, or an amount that is none.')
   }
   const settled = { kind: 'settled', settlement, commit: async () => {}, release: async () => {} } as const
-  return { kind: 'taken', settled, scheme, amount: BigInt(settlement.amount ?? 0), claims, ms }
+  return { settled, scheme, amount: BigInt(settlement.amount ?? 0) }
 }
 
 /** The steps of claims that a facilitator keeps. */

@@ -47,20 +47,28 @@ export interface ClaimOrder extends BoundRequest {
   readonly price?: string
 }
 
-/** The claims of one owner. */
-export interface HoldOrder {
-  readonly owner: string
+/** What a payment uses up, once: under these names. */
+export interface PaidUse {
+  /** The session's. It is not the session id, which only the client has. */
+  readonly session: string
   readonly ids: readonly string[]
+  /** How long what is noted of it has to be kept (Unix time in ms). */
   readonly keepUntilMs: number
+}
+
+/** The claims of one owner. */
+export interface HoldOrder extends Omit<PaidUse, 'session'> {
+  readonly owner: string
   readonly leaseMs: number
 }
 
 export type ClaimAnswer =
-  | { readonly refused: RefusalCode }
+  /** `spent`: what was used up, if this very payment has bought its answer. */
+  | { readonly refused: RefusalCode; readonly spent?: PaidUse }
   /** Ask again with this: inputs by name, or the price of today. */
   | { readonly needs: { readonly inputs?: readonly string[]; readonly price?: boolean } }
   | {
-      readonly granted: Pick<HoldOrder, 'ids' | 'keepUntilMs'> & {
+      readonly granted: PaidUse & {
         readonly scheme: string
         readonly settlement: SettlementResponse & { readonly success: true }
       }
@@ -74,15 +82,20 @@ export interface FacilitatorHealth {
   readonly secret: { readonly durable: boolean; readonly count: number }
 }
 
+/** What a price may have read of a request. */
+export const isInputName = (name: string): boolean => INPUT_NAME.test(name)
+const INPUT_NAME = /^(body|header:[!#$%&'*+.^_`|~0-9a-z-]{1,256})$/
+
 function makeReaders() {
   const shortText = z.string().check(z.maxLength(256))
   const hex = (digits: number) => z.string().check(z.regex(new RegExp(`^[0-9a-f]{${digits}}$`)))
   const raw = z.string().check(z.regex(/^[1-9][0-9]{0,38}$/))
-  const inputName = z.string().check(z.regex(/^(body|header:[!#$%&'*+.^_`|~0-9a-z-]{1,256})$/))
+  const inputName = z.string().check(z.regex(INPUT_NAME))
   const instant = z.int().check(z.gte(0))
   const leaseMs = z.int().check(z.gte(1), z.lte(3_600_000))
   const anyObject = z.record(z.string(), z.unknown())
   const ids = z.array(shortText).check(z.minLength(1), z.maxLength(8))
+  const use = { session: hex(32), ids, keepUntilMs: instant }
 
   const payment = z.object({
     accepted: z.object({
@@ -120,12 +133,14 @@ function makeReaders() {
     price: z.optional(raw),
   })
   const claimAnswer = z.union([
-    z.object({ refused: z.custom<RefusalCode>((code) => typeof code === 'string' && Object.hasOwn(REFUSALS, code)) }),
+    z.object({
+      refused: z.custom<RefusalCode>((code) => typeof code === 'string' && Object.hasOwn(REFUSALS, code)),
+      spent: z.optional(z.object(use)),
+    }),
     z.object({ needs: z.object({ inputs: z.optional(z.array(inputName)), price: z.optional(z.boolean()) }) }),
     z.object({
       granted: z.object({
-        ids,
-        keepUntilMs: instant,
+        ...use,
         scheme: shortText,
         settlement: z.custom<SettlementResponse>((value) => readSettlementResponse(value)?.success === true),
       }),

@@ -21,6 +21,9 @@ export const WIRE_NAMES = Object.keys(WIRES) as readonly WireName[]
 /** The forms that offer nothing but sessions. */
 export const SESSION_ONLY: readonly WireName[] = ['x402-v1', 'nanosession-3', 'nanosession-5']
 
+/** The forms that have no place for `extensions`. */
+export const WITHOUT_EXTENSIONS: readonly WireName[] = SESSION_ONLY
+
 /** The versions of x402 among these forms. */
 export const versionsOf = (names: readonly WireName[]): readonly number[] => [
   ...(names.includes('x402-v1') ? [1] : []),

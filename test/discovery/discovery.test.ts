@@ -85,7 +85,7 @@ describe('what is listed is what the 402 asks', () => {
     expect(item?.extensions).toEqual(required.extensions)
     const { url: _, ...about } = required.resource
     expect(item).toMatchObject({ ...about, type: 'http', x402Version: 2 })
-    const { amount, payTo, schemes } = guarded.describe()
+    const { amount, payTo, schemes } = await guarded.describe()
     const [offer] = item?.accepts ?? []
     if (amount !== undefined) expect(amount).toBe(offer?.amount)
     expect([payTo, schemes]).toEqual([offer?.payTo, [offer?.scheme]])
@@ -130,9 +130,9 @@ test('a price that needs more of a request than there is leaves its route out, a
   expect(items.map((item: DiscoveredResource) => item.resource)).toEqual([`${PUBLIC_URL}/report`])
 })
 
-test('a route says what it charges, and that a price depends on the request', () => {
+test('a route says what it charges, and that a price depends on the request', async () => {
   const { paywall } = open({ receipts: 'ab'.repeat(32), paymentIdentifier: true })
-  expect(paywall.describe()).toEqual({
+  expect(await paywall.describe()).toEqual({
     name: 'default',
     network: 'nano:devnet',
     schemes: ['exact'],
@@ -142,7 +142,8 @@ test('a route says what it charges, and that a price depends on the request', ()
     maxTimeoutSeconds: 300,
     extensions: ['offer-receipt', 'payment-identifier'],
   })
-  const { amount, payTo } = paywall.route({ price: () => '1', payTo: () => world.seller.account }).describe()
+  const ofRequest = paywall.route({ price: () => '1', payTo: () => world.seller.account })
+  const { amount, payTo } = await ofRequest.describe()
   expect([amount, payTo]).toEqual([undefined, undefined])
 })
 

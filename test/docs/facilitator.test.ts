@@ -12,7 +12,8 @@ const shown = (what: string): object =>
 test('what docs/protocol.md says to a facilitator is understood, and what it shows of its answers is too', () => {
   expect(readClaimOrder(shown('asked for a claim'))).toEqual(shown('asked for a claim'))
   expect(readHoldOrder(shown('asked for a step'))).toEqual(shown('asked for a step'))
-  for (const answer of ['needs more', 'grants']) expect(readClaimAnswer(shown(answer))).toEqual(shown(answer))
+  for (const answer of ['needs more', 'grants', 'refuses'])
+    expect(readClaimAnswer(shown(answer))).toEqual(shown(answer))
 })
 
 test('the order that it shows is offered as it says', async () => {

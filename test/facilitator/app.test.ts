@@ -201,7 +201,8 @@ test('nobody can do anything to claims that are not his', async () => {
   const owner = '1'.repeat(32)
   const claim = { method: 'GET', url: '/report', payment: paymentOf(offer, hash), attempts: 3, leaseMs: 60_000 }
   const { body } = await post(`${open.url}/claim`, { ...claim, owner })
-  const hold = { owner, leaseMs: 60_000, ...(body.granted as { ids: string[]; keepUntilMs: number }) }
+  const granted = body.granted as { session: string; ids: string[]; keepUntilMs: number }
+  const hold = { owner, leaseMs: 60_000, ...granted }
   const step = async (path: string, more: object) => (await post(`${open.url}/${path}`, { ...hold, ...more })).body.done
   const stranger = { owner: '2'.repeat(32) }
   for (const path of ['renew', 'commit', 'delivered']) expect(await step(path, stranger)).toBe(false)
@@ -209,5 +210,9 @@ test('nobody can do anything to claims that are not his', async () => {
   expect((await post(`${open.url}/claim`, { ...claim, ...stranger })).body).toEqual({ refused: 'payment_in_progress' })
   expect([await step('renew', {}), await step('commit', {}), await step('commit', {})]).toEqual([true, true, true])
   expect(await step('delivered', {})).toBe(true)
-  expect((await post(`${open.url}/claim`, { ...claim, owner })).body).toEqual({ refused: 'payment_already_spent' })
+  const { session, ids } = hold
+  expect((await post(`${open.url}/claim`, { ...claim, owner })).body).toEqual({
+    refused: 'payment_already_spent',
+    spent: { session, ids, keepUntilMs: expect.any(Number) },
+  })
 })

@@ -49,7 +49,8 @@ test('it supports the schemes of its mechanisms on its network', async () => {
 
 test('a payment is verified as often as anybody asks, and settled once', async () => {
   const request = await paid()
-  expect([await shop.verify(request), await shop.verify(request)]).toEqual([{ isValid: true }, { isValid: true }])
+  const valid = { isValid: true, payer: world.buyer.account }
+  expect([await shop.verify(request), await shop.verify(request)]).toEqual([valid, valid])
   const { accepted, payload } = request.paymentPayload
   expect(await shop.settle(request)).toEqual({
     success: true,

@@ -47,7 +47,7 @@ describe.each(Object.entries(ways))('%s', (name, pay) => {
     const offer = offers.find(({ extra }) => extra && name in extra)
     if (!offer) throw new Error(`No offer of ${name}.`)
     const call = { x402Version: 2, paymentPayload: await pay(world.buyer, offer), paymentRequirements: offer }
-    expect(await facilitator.facilitator.verify(call)).toEqual({ isValid: true })
+    expect(await facilitator.facilitator.verify(call)).toEqual({ isValid: true, payer: world.buyer.account })
     const first = await facilitator.facilitator.settle({ ...call, settlementId: 'a-settlement-of-this' })
     expect(first).toMatchObject({ success: true, amount: offer.amount, payer: world.buyer.account })
     expect(await facilitator.facilitator.settle({ ...call, settlementId: 'a-settlement-of-this' })).toEqual(first)

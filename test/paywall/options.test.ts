@@ -58,7 +58,14 @@ describe('a missing or wrong option is an error that names it and the remedy', (
       /token that HTTP can carry/,
     ],
     ['facilitator', { ...through, quorum: 2 }, /quorum is the facilitator's/],
-    ['paymentIdentifier', { ...through, paymentIdentifier: true }, /paymentIdentifier.*facilitator/],
+    ['paymentIdentifier', { ...through, paymentIdentifier: true }, undefined],
+    ...(['x402-v1', 'nanosession-3', 'nanosession-5'] as const).map((old): [string, object, RegExp] => [
+      'paymentIdentifier',
+      { ...good, wire: ['x402', old], paymentIdentifier: { required: true } },
+      new RegExp(`${old}.*NANO402_WIRE.*paymentIdentifier.required`),
+    ]),
+    ['paymentIdentifier', { ...good, wire: ['x402', 'x402-v1'], paymentIdentifier: true }, undefined],
+    ['paymentIdentifier', { ...good, wire: ['nanosession-7'], paymentIdentifier: { required: true } }, undefined],
     ['prize', { ...good, prize: '0.001' }, /Unknown option prize.*price/],
   ])('%s: case %#', (_name, options, message) => {
     const error = refusedWith(options)
@@ -107,10 +114,11 @@ describe('production', () => {
   test.each([
     ['the memory store', good, /NANO402_STORE/],
     ['a missing secret', { ...good, store: { ...memoryStore(), durable: true }, secret: undefined }, /NANO402_SECRET/],
+    ['the memory store for answers', { ...through, paymentIdentifier: true }, /NANO402_STORE/],
     ['the embedded devnet', { ...good, rpc: undefined, allowVolatileStore: true }, /devnet.*NANO402_RPC_URL/],
   ])('refuses %s', (_what, options, message) => {
     vi.stubEnv('NODE_ENV', 'production')
-    expect(() => createPaywall(options as PaywallOptions)).toThrow(message)
+    expect(() => createPaywall(options as PaywallOptions).route()).toThrow(message)
   })
 
   test('takes the memory store when told that this is accepted', () => {
