@@ -1,5 +1,6 @@
 /** What stands behind a paywall's routes: a node, a store and a secret of its own, or a facilitator that has them. */
 import type { Cashier } from './core/cashier.ts'
+import { schemesOf } from './core/mechanism.ts'
 import { ownCashier } from './core/take.ts'
 import type { Till } from './core/till.ts'
 import { type DeploymentStore, type Health, openDeployment, openDeploymentStore, succeeds } from './deployment.ts'
@@ -39,7 +40,7 @@ function ownBacking(options: DeploymentOptions, isProduction: boolean): Backing 
   const { seal, ledger, feed, payTo, store, health, close } = openDeployment(options, isProduction)
   const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs, network })
   return {
-    schemes: async () => [...new Set(mechanisms.map(({ scheme }) => scheme))],
+    schemes: async () => schemesOf(mechanisms),
     payTo,
     watch: (account) => feed?.watch(nanoAddress(account)),
     cashier: (terms) => async () => ownCashier({ ...terms, mechanisms, seal, claimWindowMs, store: await store() }),

@@ -28,6 +28,11 @@ export interface Mechanism<P extends Proof = Proof> {
   verify(proof: P, quote: Quote, client: Client): Promise<Refusal | Verified>
 }
 
+/** The schemes by which these are known, each once. */
+export const schemesOf = (mechanisms: readonly Mechanism[]): readonly string[] => [
+  ...new Set(mechanisms.map(({ scheme }) => scheme)),
+]
+
 /** Who waits for the answer. */
 export interface Client {
   /** Aborts when it goes away. Made when it is read: only who waits should. */

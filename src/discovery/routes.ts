@@ -1,4 +1,5 @@
 /** The pages that a deployment has about itself: what it charges, its public keys, and how it is. Never gated. */
+import { refreshed } from '../core/refresh.ts'
 import type { PublicJwk } from '../extensions/jws.ts'
 import { X402_VERSION } from '../x402/shapes.ts'
 import type { DiscoveredResource } from './resources.ts'
@@ -18,12 +19,7 @@ const STATUS_MS = 5_000
 const MAX_PAGE = 100
 
 export function selfRoutes({ resources, publicKeys, health }: SelfRoutesOptions): SelfRoutes {
-  let status: { readonly atMs: number; readonly health: ReturnType<typeof health> } | undefined
-  const currentHealth = () => {
-    if (!status || Date.now() - status.atMs > STATUS_MS) status = { atMs: Date.now(), health: health() }
-    return status.health
-  }
-
+  const currentHealth = refreshed(health, STATUS_MS)
   const pages: Readonly<Record<string, (query: URLSearchParams) => Promise<Response>>> = {
     '/.well-known/x402': async () => {
       const items = await resources()

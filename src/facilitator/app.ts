@@ -1,6 +1,7 @@
 /** The facilitator over HTTP, as a Hono app: strict JSON in, JSON out. docs/protocol.md has each endpoint. */
-import { type Context, Hono } from 'hono'
+import { type Context, type Handler, Hono } from 'hono'
 import { codeOf } from '../core/fault.ts'
+import { refreshed } from '../core/refresh.ts'
 import { answerFor } from '../core/refusal.ts'
 import { AmountError, ConfigError, InvalidValueError, PriceError } from '../errors.ts'
 import { processEnvironment } from '../options.ts'
@@ -30,6 +31,8 @@ type Body = Readonly<Record<string, unknown>>
 type Answer = (server: Server, body: Body, signal: AbortSignal) => Promise<object | undefined>
 
 const MAX_BODY_BYTES = 65_536
+/** Anybody may ask how it is, so node and store are asked no more often than this. */
+const HEALTH_MS = 5_000
 
 /**
  * Makes the app of a facilitator: `serve({ fetch: facilitatorApp(createFacilitator(), { tokens }).fetch })`.
@@ -45,6 +48,7 @@ export function facilitatorApp(facilitator: FacilitatorService, options: Facilit
     )
   }
   const nameOf = tokens && createTokenReader(tokens)
+  const currentHealth = refreshed(facilitator.health, HEALTH_MS)
   const app = new Hono()
 
   /** The resource server that asks; undefined when it has no token of ours. */
@@ -55,11 +59,24 @@ export function facilitatorApp(facilitator: FacilitatorService, options: Facilit
     return name === undefined ? undefined : facilitator.of(name)
   }
 
+  /** One endpoint, by one method. */
+  const on = (method: 'GET' | 'POST', path: string, handler: Handler) => {
+    app.on(method, path, handler)
+    app.all(path, (c) => {
+      c.header('Allow', method === 'GET' ? 'GET, HEAD' : method)
+      return problem(c, 405, 'method_not_allowed', `${path} is asked by ${method}.`)
+    })
+  }
+
   /** `onFault`: what the answer has beside the code when the trouble is ours. */
   const post = (path: string, answer: Answer, onFault: (code: string) => object = () => ({})) =>
-    app.post(path, async (c) => {
+    on('POST', path, async (c) => {
       const server = await serverOf(c)
-      if (!server) return problem(c, 401, 'unauthorized', 'This facilitator asks for a token that it knows.')
+      if (!server) return unauthorized(c)
+      // Of anything else a browser would send what any page tells it to, without asking us first.
+      if (!/^application\/json\s*(;|$)/i.test(c.req.header('content-type') ?? '')) {
+        return problem(c, 415, 'unsupported_media_type', 'A body is JSON, with the Content-Type application/json.')
+      }
       const text = await readText(c.req.raw.body, MAX_BODY_BYTES).catch(() => '')
       if (text === undefined) return problem(c, 413, 'body_too_large', `A body has at most ${MAX_BODY_BYTES} bytes.`)
       const body = parseStrictJson(text)
@@ -69,11 +86,7 @@ export function facilitatorApp(facilitator: FacilitatorService, options: Facilit
           ? problem(c, 400, 'invalid_request', `This is not what ${path} is asked: see docs/protocol.md.`)
           : c.json(said)
       } catch (fault) {
-        if (isMistake(fault)) return problem(c, 400, 'invalid_request', fault.message)
-        const code = codeOf(fault)
-        const { message, retryAfterSeconds = 1 } = answerFor(code)
-        c.header('Retry-After', String(retryAfterSeconds))
-        return c.json({ error: code, message, ...onFault(code) }, 503)
+        return isMistake(fault) ? problem(c, 400, 'invalid_request', fault.message) : unavailable(c, fault, onFault)
       }
     })
 
@@ -81,17 +94,17 @@ export function facilitatorApp(facilitator: FacilitatorService, options: Facilit
     await next()
     c.header('Cache-Control', 'no-store')
   })
-  app.get('/supported', async (c) => c.json(await facilitator.supported()))
-  app.get('/health', async (c) => {
-    const health = await facilitator.health()
+  on('GET', '/supported', async (c) => c.json(await facilitator.supported()))
+  on('GET', '/health', async (c) => {
+    const health = await currentHealth()
     return c.json(health, health.node.ok && health.store.ok ? 200 : 503)
   })
   if (registry) {
-    app.get('/metrics', async (c) => {
-      if (!(await serverOf(c)))
-        return problem(c, 401, 'unauthorized', 'This facilitator asks for a token that it knows.')
-      return c.text(await registry.metrics(), 200, { 'Content-Type': registry.contentType })
-    })
+    on('GET', '/metrics', async (c) =>
+      (await serverOf(c))
+        ? c.text(await registry.metrics(), 200, { 'Content-Type': registry.contentType })
+        : unauthorized(c),
+    )
   }
 
   post('/requirements', async (server, body) => ({ accepts: await server.requirements(body as never) }))
@@ -119,6 +132,7 @@ export function facilitatorApp(facilitator: FacilitatorService, options: Facilit
     })
   }
   app.notFound((c) => problem(c, 404, 'not_found', 'This facilitator has no such endpoint.'))
+  app.onError((fault, c) => unavailable(c, fault))
   return app
 }
 
@@ -133,5 +147,18 @@ const callOf = ({ x402Version, paymentPayload, paymentRequirements }: Body): Fac
 const isMistake = (fault: unknown): fault is Error =>
   fault instanceof InvalidValueError || fault instanceof AmountError || fault instanceof PriceError
 
-const problem = (c: Context, status: 400 | 401 | 404 | 413, error: string, message: string) =>
+const problem = (c: Context, status: 400 | 401 | 404 | 405 | 413 | 415, error: string, message: string) =>
   c.json({ error, message }, status)
+
+function unauthorized(c: Context) {
+  c.header('WWW-Authenticate', 'Bearer')
+  return problem(c, 401, 'unauthorized', 'This facilitator asks for a token that it knows.')
+}
+
+/** Trouble of ours, by its code alone: what was thrown may name a node. */
+function unavailable(c: Context, fault: unknown, more: (code: string) => object = () => ({})) {
+  const code = codeOf(fault)
+  const { message, retryAfterSeconds = 1 } = answerFor(code)
+  c.header('Retry-After', String(retryAfterSeconds))
+  return c.json({ error: code, message, ...more(code) }, 503)
+}

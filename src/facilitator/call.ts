@@ -1,7 +1,8 @@
 /** What a stock x402 server's call is about: it shows no request, so the offer that was paid says what it was made for. */
 import { isSameOffer } from '../core/check.ts'
+import { schemesOf } from '../core/mechanism.ts'
 import { TAG_MODULUS } from '../core/quote.ts'
-import type { RefusalCode } from '../core/refusal.ts'
+import { answerFor, type RefusalCode } from '../core/refusal.ts'
 import type { PaywallRequest } from '../core/request.ts'
 import type { Till } from '../core/till.ts'
 import { readBoundRequest } from '../remote/wire.ts'
@@ -45,6 +46,13 @@ export async function readCall(
   // The server asks this amount today, so for a late payment it is the price of today.
   const till = await counter.till(bound, { price: () => amount - (amount % TAG_MODULUS) })
   return { payment, request: boundAs(bound), till }
+}
+
+/** The sentence for a code. Of a payment that is something else than what is taken here, it says what is. */
+export function explain(code: RefusalCode, { mechanisms, network }: Counter): string {
+  const { status, message } = answerFor(code)
+  if (status !== 400) return message
+  return `${message} Accepted is x402 version ${X402_VERSION}: scheme ${schemesOf(mechanisms).join(' or ')}, network ${network}, asset XNO.`
 }
 
 const isDemanded = (accepted: PaymentRequirements, required: PaymentRequirements): boolean =>

@@ -4,6 +4,7 @@
  * here is what a facilitator has in place of a request.
  */
 import { harmless } from '../core/events.ts'
+import { schemesOf } from '../core/mechanism.ts'
 import { type Health, openDeployment } from '../deployment.ts'
 import type { MechanismName } from '../mechanisms/names.ts'
 import { openMechanisms } from '../mechanisms/open.ts'
@@ -75,8 +76,7 @@ export function createFacilitator(options: FacilitatorOptions = {}): Facilitator
   )
   const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs, network })
   const shared: Shared = { emit, mechanisms, seal, network, claimWindowMs, store }
-  const schemes = [...new Set(mechanisms.map(({ scheme }) => scheme))]
-  const kinds = schemes.map((scheme) => ({ x402Version: X402_VERSION, scheme, network }))
+  const kinds = schemesOf(mechanisms).map((scheme) => ({ x402Version: X402_VERSION, scheme, network }))
 
   function of(resourceServer: string): Facilitator & ClaimDesk {
     const counter = createCounter(resourceServer, shared)

@@ -4,12 +4,12 @@
  */
 import { checkPayment, chooseMechanism } from '../core/check.ts'
 import { stepsIn } from '../core/claims.ts'
-import { answerFor, isRefusal, type RefusalCode } from '../core/refusal.ts'
+import { isRefusal, type RefusalCode } from '../core/refusal.ts'
 import type { Owner } from '../core/store.ts'
 import { takePayment } from '../core/take.ts'
 import { InvalidValueError } from '../errors.ts'
 import type { SettlementResponse } from '../x402/shapes.ts'
-import { type Call, type FacilitatorRequest, readCall } from './call.ts'
+import { type Call, explain, type FacilitatorRequest, readCall } from './call.ts'
 import type { Counter } from './counter.ts'
 
 /** What `POST /settle` is asked. */
@@ -51,12 +51,12 @@ async function settledBefore(owner: Owner, { payment, request, till }: Call): Pr
   return isRefusal(settled) ? undefined : settled.settlement
 }
 
-const failed = (code: RefusalCode, { network }: Counter, call?: Call): SettlementResponse => ({
+const failed = (code: RefusalCode, counter: Counter, call?: Call): SettlementResponse => ({
   success: false,
   errorReason: code,
-  errorMessage: answerFor(code).message,
+  errorMessage: explain(code, counter),
   transaction: code === 'settlement_pending' && call ? transactionOf(call) : '',
-  network,
+  network: counter.network,
 })
 
 /** x402's server asks once more for a payment that is pending, if it is told which. */

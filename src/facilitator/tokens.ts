@@ -10,13 +10,13 @@ const REMEDY = 'Make one with: openssl rand -hex 32'
 
 /** Reads `NANO402_FACILITATOR_TOKENS`: `name:token`, separated by commas. @throws {@link ConfigError} (`ERR_CONFIG`) */
 export function parseTokens(text: string): Tokens {
-  const tokens: Record<string, string[]> = {}
+  const tokens = new Map<string, readonly string[]>()
   for (const entry of text.split(',')) {
     const [, name, token] = /^\s*([^:\s]+):(\S+)\s*$/.exec(entry) ?? []
     if (!name || !token) throw new ConfigError('NANO402_FACILITATOR_TOKENS must be name:token, separated by commas.')
-    tokens[name] = [...(tokens[name] ?? []), token]
+    tokens.set(name, [...(tokens.get(name) ?? []), token])
   }
-  return tokens
+  return Object.fromEntries(tokens)
 }
 
 /** Says whose a token is; undefined when it is nobody's. Takes as long whichever it is. */
@@ -27,6 +27,9 @@ export function createTokenReader(tokens: Tokens): TokenReader {
   const all = Object.entries(tokens).flatMap(([name, own]) => [own].flat().map((token) => ({ name, token })))
   if (all.some(({ token }) => token.length < MIN_LENGTH)) {
     throw new ConfigError(`A token of the facilitator must have at least ${MIN_LENGTH} characters. ${REMEDY}`)
+  }
+  if (all.some(({ token }) => !/^[\x21-\x7e]+$/.test(token))) {
+    throw new ConfigError(`A token of the facilitator is made of visible ASCII characters. ${REMEDY}`)
   }
   if (new Set(all.map(({ token }) => token)).size < all.length) {
     throw new ConfigError('Two resource servers have the same token of the facilitator.')

@@ -1,11 +1,16 @@
 /** Would a payment be taken? Asks the network and the store, and changes nothing. */
 import { checkPayment, isFromBeforeReset } from '../core/check.ts'
-import { answerFor, isRefusal, type RefusalCode } from '../core/refusal.ts'
+import { isRefusal, type RefusalCode } from '../core/refusal.ts'
 import type { VerifyResponse } from '../x402/shapes.ts'
-import { type FacilitatorRequest, readCall } from './call.ts'
+import { explain, type FacilitatorRequest, readCall } from './call.ts'
 import type { Counter } from './counter.ts'
 
 export async function verifyPayment(unread: FacilitatorRequest, counter: Counter): Promise<VerifyResponse> {
+  const invalid = (code: RefusalCode): VerifyResponse => ({
+    isValid: false,
+    invalidReason: code,
+    invalidMessage: explain(code, counter),
+  })
   const call = await readCall(unread, counter)
   if (typeof call === 'string') return invalid(call)
   const { payment, request, till } = call
@@ -20,9 +25,3 @@ export async function verifyPayment(unread: FacilitatorRequest, counter: Counter
   }
   return { isValid: true, ...payer }
 }
-
-const invalid = (code: RefusalCode): VerifyResponse => ({
-  isValid: false,
-  invalidReason: code,
-  invalidMessage: answerFor(code).message,
-})

@@ -26,7 +26,11 @@ async function openTwisted(path: string, lie: Lie) {
   const { url, close } = await listenFetch(async (request) => {
     const body = request.method === 'POST' ? await request.clone().text() : undefined
     const truth = () =>
-      fetch(`${facilitator.url}${new URL(request.url).pathname}`, { method: request.method, ...(body && { body }) })
+      fetch(`${facilitator.url}${new URL(request.url).pathname}`, {
+        method: request.method,
+        headers: { 'content-type': request.headers.get('content-type') ?? '' },
+        ...(body && { body }),
+      })
     if (!isLying || new URL(request.url).pathname !== path) return truth()
     asked++
     return lie(request, truth)

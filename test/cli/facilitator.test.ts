@@ -43,7 +43,8 @@ test('it says how dangerous it is without tokens, and answers nonsense with 400'
   for (const request of ['GET //[ HTTP/1.1', 'TRACE /settle HTTP/1.1']) {
     expect([400, 404]).toContain((await exchange(url, [request, 'Host: x', 'Connection: close'])).status)
   }
-  const big = await fetch(`${url}/settle`, { method: 'POST', body: 'x'.repeat(5_000_000) }).catch(() => 'cut off')
+  const init = { method: 'POST', body: 'x'.repeat(5_000_000), headers: { 'content-type': 'application/json' } }
+  const big = await fetch(`${url}/settle`, init).catch(() => 'cut off')
   expect(typeof big === 'string' || big.status === 413).toBe(true)
   expect((await fetch(`${url}/supported`)).status).toBe(200)
   facilitator.interrupt()

@@ -1,11 +1,12 @@
 /** A request that is made again under its payment identifier: what it gets, and what a stranger gets. */
 import { PaymentPayloadV2Schema, PaymentRequiredV2Schema } from '@x402/core/schemas'
 import { createPaywall, type PaywallEvent, type PaywallOptions, type Store } from 'nano402'
+import { paywall as expressPaywall } from 'nano402/express'
 import { memoryStore } from 'nano402/stores/memory'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { StoreError } from '../../src/errors.ts'
 import type { PaymentRequirements } from '../../src/x402/shapes.ts'
-import { counted, frameworks } from '../support/frameworks.ts'
+import { counted, expresses, frameworks, listen } from '../support/frameworks.ts'
 import { challengeOf, createWorld, offerOf, paymentHeader, paymentOf, type World } from '../support/world.ts'
 
 const ID = 'pay_7d5d747be160e280504c099d984bcfe0'
@@ -233,6 +234,47 @@ describe('what a client says', () => {
     const { offer, hash } = await buy()
     expect(await (await ask(withId(offer, hash))).text()).toBe('got one')
   })
+})
+
+describe.each(expresses)('a body parser, in $name', ({ express }) => {
+  type App = ReturnType<typeof express>
+  const serve = async (use: (app: App, gate: ReturnType<typeof expressPaywall>) => void) => {
+    const app = express()
+    use(app, expressPaywall({ ...world.options, store: memoryStore(), paymentIdentifier: true }))
+    app.use((req, res) => void res.json({ got: req.body }))
+    const { url, close } = await listen(app)
+    onTestFinished(close)
+    const post = (headers: Record<string, string> = {}, body = '{"item":"tea"}') =>
+      fetch(url, { method: 'POST', body, headers: { 'Content-Type': 'application/json', ...headers } })
+    return { url, post }
+  }
+
+  test('before the paywall is 503 before anybody pays; a request without a body is none the worse', async () => {
+    const { url, post } = await serve((app, gate) => app.use(express.json(), gate))
+    const refused = await post()
+    expect(refused.headers.get('payment-required')).toBeNull()
+    expect(await codeOf(refused)).toEqual([503, 'price_unavailable'])
+    const offer = offerOf(await fetch(url))
+    expect((await fetch(url, { headers: withId(offer, await world.buyer.pay(offer)) })).status).toBe(200)
+  })
+
+  test('after it all works: the handler has the body, and a repetition the answer', async () => {
+    const { post } = await serve((app, gate) => app.use(gate, express.json()))
+    const offer = offerOf(await post())
+    const headers = withId(offer, await world.buyer.pay(offer))
+    expect(await (await post(headers)).json()).toEqual({ got: { item: 'tea' } })
+    let again = await post(headers)
+    while (again.status === 409) again = await post(headers)
+    expect(await again.json()).toEqual({ got: { item: 'tea' } })
+    expect(await codeOf(await post(headers, '{"item":"cake"}'))).toEqual([409, 'payment_identifier_conflict'])
+  })
+})
+
+test('a standard request whose body was read before the paywall is 503 before anybody pays', async () => {
+  const { paywall } = open()
+  const request = new Request('http://shop.example/order', { method: 'POST', body: 'one' })
+  await request.text()
+  expect(await paywall.guard(request)).toMatchObject({ status: 503, code: 'price_unavailable' })
 })
 
 describe('a stranger', () => {

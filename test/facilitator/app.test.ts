@@ -4,7 +4,7 @@ import { PaymentRequirementsSchema } from '@x402/core/schemas'
 import type { PaymentPayload, PaymentRequirements } from '@x402/core/types'
 import { createFacilitator, facilitatorApp, parseTokens } from 'nano402/facilitator'
 import { createMetrics } from 'nano402/metrics'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type ServedFacilitator, startFacilitator } from '../support/facilitator.ts'
 import { createWorld, paymentOf, randomHash, type World } from '../support/world.ts'
 
@@ -35,10 +35,11 @@ interface Asked {
 }
 async function post(url: string, body: unknown, token?: string): Promise<Asked> {
   const text = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body)
-  const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
+  const headers = { ...JSON_TYPE, ...(token && { authorization: `Bearer ${token}` }) }
   const response = await fetch(url, { method: 'POST', body: text as BodyInit, headers, redirect: 'manual' })
   return { status: response.status, body: await response.json(), headers: response.headers }
 }
+const JSON_TYPE = { 'content-type': 'application/json' }
 const order = () => ({ method: 'GET', url: '/report', price: '0.001', payTo: world.seller.account })
 async function offered({ url }: ServedFacilitator, token?: string) {
   const { body } = await post(`${url}/requirements`, order(), token)
@@ -90,7 +91,7 @@ describe('x402’s own facilitator client', () => {
     const app = facilitatorApp(down)
     const offer = await offered(open)
     const body = { x402Version: 2, paymentPayload: paymentOf(offer, randomHash()), paymentRequirements: offer }
-    const ask = (path: string) => app.request(path, { method: 'POST', body: JSON.stringify(body) })
+    const ask = (path: string) => app.request(path, { method: 'POST', body: JSON.stringify(body), headers: JSON_TYPE })
     const [verified, settled] = [await ask('/verify'), await ask('/settle')]
     expect([verified.status, settled.status, settled.headers.get('retry-after')]).toEqual([503, 503, '2'])
     expect(await verified.json()).toMatchObject({ isValid: false, invalidReason: 'node_unavailable' })
@@ -101,6 +102,57 @@ describe('x402’s own facilitator client', () => {
     expect([health.status, (await health.json()).node]).toEqual([503, { ok: false }])
     await down.close()
   })
+
+  test('hears what is taken when a payment is something else', async () => {
+    const offer = await offered(open)
+    const client = clientOf(open)
+    const taken = 'x402 version 2: scheme exact, network nano:devnet, asset XNO'
+    const wrong: readonly (readonly [object, string])[] = [
+      [{ scheme: 'upto' }, 'invalid_scheme'],
+      [{ network: 'eip155:8453' }, 'invalid_network'],
+    ]
+    for (const [change, code] of wrong) {
+      const other = { ...offer, ...change }
+      const call = asTheirs(other, paymentOf(other, randomHash()))
+      const message = expect.stringContaining(taken)
+      expect(await client.verify(...call)).toMatchObject({ invalidReason: code, invalidMessage: message })
+      expect(await client.settle(...call)).toMatchObject({ errorReason: code, errorMessage: message })
+    }
+    const paymentPayload = { x402Version: 1, scheme: 'exact', network: 'nano:devnet', payload: {} }
+    const { body } = await post(`${open.url}/verify`, { x402Version: 1, paymentPayload, paymentRequirements: offer })
+    expect(body).toMatchObject({ isValid: false, invalidReason: 'invalid_x402_version' })
+    expect(body.invalidMessage).toContain(taken)
+  })
+})
+
+test('no answer says the secret, a token, or anything of the node', async () => {
+  const secret = 'the-secret-of-this-facilitator-0123456789'
+  const rpc = { url: 'http://user:password-of-the-node@127.0.0.1:1/path-of-the-node', key: 'key-of-the-node' }
+  const facilitator = createFacilitator({ network: 'nano:devnet', rpc, secret })
+  onTestFinished(() => facilitator.close())
+  const registry = { contentType: 'text/plain', metrics: () => Promise.reject(new Error(`failed at ${rpc.url}`)) }
+  const app = facilitatorApp(facilitator, { tokens: { shop: TOKEN }, registry })
+  const headers = { ...JSON_TYPE, authorization: `Bearer ${TOKEN}` }
+  const ask = (path: string, body?: object) =>
+    app.request(path, { headers, ...(body && { method: 'POST', body: JSON.stringify(body) }) })
+  const [offer] = await facilitator.of('shop').requirements(order())
+  if (!offer) throw new Error('No offer.')
+  const payment = paymentOf(offer, randomHash())
+  const call = { x402Version: 2, paymentPayload: payment, paymentRequirements: offer }
+  const run = { method: 'GET', url: '/report', owner: '0'.repeat(32), attempts: 1, leaseMs: 1_000, payment }
+  const answers = await Promise.all([
+    ...['/supported', '/health', '/metrics', '/nothing'].map((path) => ask(path)),
+    ...[ask('/requirements', order()), ask('/verify', call), ask('/settle', call), ask('/claim', run)],
+    ...['/renew', '/commit', '/release', '/delivered'].map((path) =>
+      ask(path, { owner: run.owner, ids: ['block:x'], keepUntilMs: 1, leaseMs: 1_000 }),
+    ),
+    ask('/settle', { settlementId: secret, ...call }),
+  ])
+  expect(answers.map(({ status }) => status)).toEqual([200, 503, 503, 404, 200, 503, 503, 200, 200, 200, 200, 200, 503])
+  const said = await Promise.all(
+    answers.map(async (answer) => JSON.stringify([...answer.headers]) + (await answer.text())),
+  )
+  expect(said.join()).not.toMatch(/secret-of|password|of-the-node|127\.0\.0\.1|a-token-of/)
 })
 
 describe('tokens', () => {
@@ -113,6 +165,15 @@ describe('tokens', () => {
       })
     }
     expect((await post(`${closed.url}/${path}`, {}, TOKEN)).status).not.toBe(401)
+  })
+
+  test('whether it is healthy is asked of node and store no more often than every five seconds', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    vi.setSystemTime(Date.now() + 60_000)
+    const before = world.devnet.asked('block_info')
+    await Promise.all(Array.from({ length: 50 }, () => fetch(`${open.url}/health`)))
+    expect(world.devnet.asked('block_info') - before).toBe(1)
   })
 
   test('what is supported, and whether it is healthy, is for everybody; metrics are not', async () => {
@@ -166,7 +227,8 @@ describe('a stranger’s body', () => {
     const body = new ReadableStream({
       pull: (controller) => controller.enqueue(new TextEncoder().encode('x'.repeat(10_000))),
     })
-    const endless = await fetch(`${open.url}/settle`, { method: 'POST', body, duplex: 'half' } as RequestInit)
+    const init = { method: 'POST', body, headers: JSON_TYPE, duplex: 'half' } as RequestInit
+    const endless = await fetch(`${open.url}/settle`, init)
     expect(endless.status).toBe(413)
   })
 
@@ -187,6 +249,29 @@ describe('a stranger’s body', () => {
     const claim = { method: 'GET', url: '/report', owner: '0'.repeat(32), attempts: 1, leaseMs: 1_000 }
     const body = { ...claim, payment: { accepted: {}, payload: {} }, ...wrong }
     expect(await post(`${open.url}/claim`, body)).toMatchObject({ status: 400 })
+  })
+
+  test('that a page could have a browser send, as text or as a form, is 415', async () => {
+    const offer = await offered(open)
+    const paymentPayload = paymentOf(offer, await world.buyer.pay(offer))
+    const call = JSON.stringify({ x402Version: 2, paymentPayload, paymentRequirements: offer })
+    const settle = (type?: string) =>
+      fetch(`${open.url}/settle`, { method: 'POST', body: call, ...(type && { headers: { 'content-type': type } }) })
+    for (const type of [undefined, 'text/plain', 'application/x-www-form-urlencoded', 'application/jsonp']) {
+      const refused = await settle(type)
+      expect([refused.status, (await refused.json()).error]).toEqual([415, 'unsupported_media_type'])
+    }
+    expect(await (await settle('Application/JSON; charset=utf-8')).json()).toMatchObject({ success: true })
+  })
+
+  test('by another method is 405, and says which', async () => {
+    for (const method of ['GET', 'PUT', 'DELETE', 'OPTIONS']) {
+      const refused = await fetch(`${open.url}/settle`, { method })
+      expect([method, refused.status, refused.headers.get('allow')]).toEqual([method, 405, 'POST'])
+    }
+    const posted = await post(`${open.url}/supported`, {})
+    expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+    expect((await fetch(`${open.url}/supported`, { method: 'HEAD' })).status).toBe(200)
   })
 
   test('for an endpoint that there is not is 404, and nothing is cached', async () => {
