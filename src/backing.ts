@@ -1,10 +1,12 @@
 /** What stands behind a paywall's routes: a node, a store and a secret of its own, or a facilitator that has them. */
-import type { Cashier } from './core/cashier.ts'
+import { openChannels } from './channels.ts'
+import { type Cashier, joinCashiers } from './core/cashier.ts'
 import { schemesOf } from './core/mechanism.ts'
 import { ownCashier } from './core/take.ts'
 import type { Till } from './core/till.ts'
 import { type DeploymentStore, type Health, openDeployment, openDeploymentStore, succeeds } from './deployment.ts'
 import { ConfigError } from './errors.ts'
+import { CHANNEL } from './mechanisms/names.ts'
 import { openMechanisms } from './mechanisms/open.ts'
 import { nanoAddress } from './nano/index.ts'
 import { type DeploymentOptions, FACILITATORS_OWN } from './options.ts'
@@ -21,6 +23,8 @@ export interface Backing {
   schemes(): Promise<readonly string[]>
   /** The account that an embedded devnet has for us. */
   readonly payTo: string | undefined
+  /** The account for deposits of channels, where they are offered. */
+  readonly depositAccount: string | undefined
   /** Lets it prepare for payments to this account. */
   watch(account: string): void
   /** Who makes offers and takes payments on these terms, once that is ready. @throws `ConfigError` (`ERR_CONFIG`) */
@@ -29,25 +33,52 @@ export interface Backing {
   close(): Promise<void>
 }
 
-/** @throws `ConfigError` (`ERR_CONFIG`) */
-export const openBacking = (options: DeploymentOptions, isProduction: boolean): Backing =>
-  options.facilitator === undefined
-    ? ownBacking(options, isProduction)
-    : facilitatorBacking(options.facilitator, options, isProduction)
+/** How a deployment runs. */
+export interface Setting {
+  readonly isProduction: boolean
+  /** Where clients know us; empty if nobody has said. */
+  readonly origin: string
+}
 
-function ownBacking(options: DeploymentOptions, isProduction: boolean): Backing {
+/** @throws `ConfigError` (`ERR_CONFIG`) */
+export const openBacking = (options: DeploymentOptions, setting: Setting): Backing =>
+  options.facilitator === undefined
+    ? ownBacking(options, setting)
+    : facilitatorBacking(options.facilitator, options, setting)
+
+function ownBacking(options: DeploymentOptions, { isProduction, origin }: Setting): Backing {
   const { network = 'nano:mainnet', confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000 } = options
-  const { seal, ledger, feed, payTo, store, health, close } = openDeployment(options, isProduction)
-  const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs, network })
+  const deployment = openDeployment(options, isProduction)
+  const { seal, ledger, feed, payTo, store, health, close } = deployment
+  const { mechanisms: named = ['session'] } = options
+  const once = named.filter((mechanism) => mechanism !== CHANNEL)
+  const mechanisms = openMechanisms(once, { ledger, confirmTimeoutMs, network })
+  const channels = once.length < named.length ? openChannels(options, deployment, origin) : undefined
+  if (channels) feed?.watch(channels.account)
+  const exact = (terms: RouteTerms) => async (): Promise<Cashier> =>
+    ownCashier({ ...terms, mechanisms, seal, claimWindowMs, store: await store() })
   return {
-    schemes: async () => schemesOf(mechanisms),
+    schemes: async () => [...schemesOf(mechanisms), ...(channels ? [BATCH_SETTLEMENT] : [])],
     payTo,
+    depositAccount: channels?.account,
     watch: (account) => feed?.watch(nanoAddress(account)),
-    cashier: (terms) => async () => ownCashier({ ...terms, mechanisms, seal, claimWindowMs, store: await store() }),
+    cashier: (terms) => async () => {
+      if (channels === undefined) return exact(terms)()
+      const batched = { scheme: BATCH_SETTLEMENT, cashier: await channels.cashier(terms) }
+      if (once.length === 0) return batched.cashier
+      const ordered = [{ scheme: 'exact', cashier: await exact(terms)() }, batched]
+      return joinCashiers(named[0] === CHANNEL ? ordered.toReversed() : ordered)
+    },
     health,
-    close,
+    async close() {
+      await channels?.close()
+      await close()
+    },
   }
 }
+
+/** The scheme of channels. */
+const BATCH_SETTLEMENT = 'batch-settlement'
 
 const UNREACHABLE: Health = {
   node: { ok: false },
@@ -59,7 +90,7 @@ const UNREACHABLE: Health = {
 function facilitatorBacking(
   address: string | FacilitatorAddress,
   options: DeploymentOptions,
-  isProduction: boolean,
+  { isProduction }: Setting,
 ): Backing {
   for (const [name, variable] of Object.entries(FACILITATORS_OWN)) {
     if (options[name as keyof DeploymentOptions] === undefined) continue
@@ -79,6 +110,7 @@ function facilitatorBacking(
       return [...new Set(kinds.filter((kind) => kind.network === network).map(({ scheme }) => scheme))]
     },
     payTo: undefined,
+    depositAccount: undefined,
     watch() {},
     cashier(terms) {
       // The facilitator has the claims. What was answered is this server's, and stays here, if it is to be kept at all.

@@ -2,12 +2,21 @@
 import { announce } from '#announce'
 import { type EmbeddedDevnet, embedDevnet } from '#devnet/embed'
 import { openStore } from '#stores/open'
+import { encodeFields } from './core/bytes.ts'
 import { createSeal, type Seal } from './core/seal.ts'
 import type { Store } from './core/store.ts'
 import { ConfigError } from './errors.ts'
 import { observeNode, observeStore } from './observe.ts'
 import type { DeploymentOptions, RpcOption } from './options.ts'
-import { type ConfirmationFeed, createFeed, createLedger, createRpc, GENESIS, type Ledger } from './rpc/index.ts'
+import {
+  type ConfirmationFeed,
+  createFeed,
+  createLedger,
+  createRpc,
+  GENESIS,
+  type Ledger,
+  type NanoNode,
+} from './rpc/index.ts'
 import { mac, randomKey, sealKey } from './secret.ts'
 import { memoryStore } from './stores/memory.ts'
 
@@ -24,6 +33,9 @@ export interface Health {
 
 export interface Deployment {
   readonly seal: Seal
+  /** A seal of the same secrets for something else: neither opens what the other sealed. */
+  sealFor(label: string): Seal
+  readonly node: NanoNode
   readonly ledger: Ledger
   readonly feed: ConfirmationFeed | undefined
   /** The account that an embedded devnet has for us. */
@@ -55,6 +67,12 @@ export function openDeployment(options: DeploymentOptions, isProduction: boolean
 
   return {
     seal: createSeal(keys, mac),
+    sealFor: (label) =>
+      createSeal(
+        keys.map((key) => mac(key)(encodeFields(['nano402 seal key for', label]))),
+        mac,
+      ),
+    node: heard?.node ?? rpc,
     ledger,
     feed,
     payTo: devnet?.payTo,

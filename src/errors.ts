@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'ERR_NODE_REFUSED'
   | 'ERR_FACILITATOR'
   | 'ERR_PRICE'
+  | 'ERR_CHARGE'
   | 'ERR_WORK'
   | 'ERR_OVER_BUDGET'
   | 'ERR_NO_PAYABLE_OFFER'
@@ -81,6 +82,11 @@ export class FacilitatorError extends PaywallError {
 /** The price function threw, did not settle in time, or gave something that is not a price. */
 export class PriceError extends PaywallError {
   override readonly code = 'ERR_PRICE'
+}
+
+/** A handler charged more than was reserved, too late, or other than what was paid already. */
+export class ChargeError extends PaywallError {
+  override readonly code = 'ERR_CHARGE'
 }
 
 /** Proof of work could not be had. */

@@ -1,6 +1,6 @@
 /** The public door: what adapters and applications use. No logic. */
 export type { Refused } from './core/answer.ts'
-export type { Paid, Payment } from './core/delivery.ts'
+export type { Paid, Payment, PaymentFacts } from './core/delivery.ts'
 export type { EventListener, PaywallEvent, UndeliveredReason } from './core/events.ts'
 export type { Outcome } from './core/guard.ts'
 export type { Mechanism, Proof, Settled, Verified } from './core/mechanism.ts'
@@ -28,7 +28,15 @@ export {
   type SignedBlockProof,
   signedBlockMechanism,
 } from './mechanisms/signed-block/signed-block.ts'
-export type { DeploymentOptions, PaywallOptions, Price, RouteOptions, RpcOption } from './options.ts'
+export type {
+  ChannelOptions,
+  DeploymentOptions,
+  PaywallOptions,
+  Price,
+  RouteOptions,
+  RpcOption,
+  WalletOption,
+} from './options.ts'
 export { checkOptions } from './options.ts'
 export { type CloseOptions, createPaywall, type Description, type Paywall, type PaywallRoute } from './paywall.ts'
 export type { FacilitatorAddress } from './remote/ask.ts'

@@ -6,7 +6,7 @@ import type { Store } from './core/store.ts'
 import { ConfigError } from './errors.ts'
 import type { DiscoveryOptions } from './extensions/bazaar.ts'
 import type { PaymentIdentifierOptions } from './extensions/payment-identifier.ts'
-import { MECHANISM_NAMES, type MechanismName } from './mechanisms/names.ts'
+import { CHANNEL, MECHANISM_NAMES, type MechanismName } from './mechanisms/names.ts'
 import type { FacilitatorAddress } from './remote/ask.ts'
 import type { Endpoint, NanoNode, Network } from './rpc/index.ts'
 import { WIRE_NAMES, type WireName } from './x402/wires.ts'
@@ -83,8 +83,18 @@ export interface DeploymentOptions {
   readonly leaseMs?: number
   /** How many of the nodes must call a payment confirmed. Default 1. */
   readonly quorum?: number
-  /** Ways to pay, each an offer in the 402: names, or objects of the `Mechanism` interface. Default `['session']`. */
-  readonly mechanisms?: readonly (MechanismName | Mechanism)[]
+  /**
+   * Ways to pay, each an offer in the 402: names, or objects of the `Mechanism` interface. Default `['session']`. `'channel'`
+   * takes deposits, and needs `wallet`.
+   */
+  readonly mechanisms?: readonly (MechanismName | typeof CHANNEL | Mechanism)[]
+  /**
+   * [NANO402_WALLET_SEED and NANO402_WALLET_INDEX, or NANO402_WALLET_KEY] The account that deposits of channels are sent to,
+   * and refunds from. It must be used for nothing else.
+   */
+  readonly wallet?: WalletOption
+  /** The terms on which channels are offered. */
+  readonly channel?: ChannelOptions
   /**
    * [NANO402_WIRE, comma-separated] The forms in which payments are asked for and presented: `'x402'` (version 2),
    * `'x402-v1'`, `'nanosession-3'`, `'nanosession-5'`, `'nanosession-7'`. Default `['x402']`.
@@ -92,6 +102,43 @@ export interface DeploymentOptions {
   readonly wire?: readonly WireName[]
   /** Told of each change of state, and of each call to node and store with its duration. */
   readonly onEvent?: EventListener
+}
+
+export interface WalletOption {
+  /** 64 hex digits. Either this or `key`. */
+  readonly seed?: string
+  /** Which account of the seed. Default 0. */
+  readonly index?: number
+  /** A private key, 64 hex digits. Either this or `seed`. */
+  readonly key?: string
+  /** [NANO402_WORK] Where the proof of work for refunds comes from: `'node'` (default), `'cpu'`, a URL, or a function. */
+  readonly work?: string | ((root: string, threshold: string, signal: AbortSignal) => Promise<string>)
+  /** Named in every block. Default: the one that the account has. */
+  readonly representative?: string
+}
+
+/** Amounts as prices are written. */
+export interface ChannelOptions {
+  /** How payments may be made. Default: both. */
+  readonly modes?: readonly ('payword-sha256' | 'voucher-ed25519')[]
+  /** What a PayWord token is worth. Default: the price of the request that the offer goes with. */
+  readonly unit?: Price
+  /** The smallest deposit. Default 0.01 XNO. */
+  readonly minDeposit?: Price
+  /** The deposit that is suggested. Default: a hundred times the price, within the other two. */
+  readonly suggestedDeposit?: Price
+  /** The largest deposit. Default 10 XNO. */
+  readonly maxDeposit?: Price
+  /** How far a token may be from the best one: what one request may cost in hashing. Default, and at most, 1,024. */
+  readonly maxStep?: number
+  /** The longest PayWord chain. Default, and at most, 1,048,576. */
+  readonly maxK?: number
+  /** How long a channel lives. Default 86,400 (a day). */
+  readonly ttlSeconds?: number
+  /** How long payments that were begun may take to end when a channel does. Default 300. */
+  readonly closeGraceSeconds?: number
+  /** How often expired channels are closed, and deposits that nobody opened given back. Default 60. */
+  readonly sweepSeconds?: number
 }
 
 export type RpcOption = string | Endpoint | NanoNode
@@ -124,8 +171,11 @@ function makeSchemas() {
     }),
   ])
 
+  const price = z.union([z.string(), z.strictObject({ raw: z.union([z.bigint(), z.string()]) })])
+  const seconds = z.int().check(z.gte(1), z.lte(365 * 86_400))
+
   const route = {
-    price: z.optional(z.union([z.string(), z.strictObject({ raw: z.union([z.bigint(), z.string()]) }), func])),
+    price: z.optional(z.union([price, func])),
     payTo: z.optional(z.union([z.string(), func])),
     name: z.optional(z.string()),
     description: z.optional(z.string()),
@@ -189,7 +239,32 @@ function makeSchemas() {
     onEvent: z.optional(func),
     wire: z.optional(z.array(z.enum(WIRE_NAMES)).check(z.minLength(1))),
     mechanisms: z.optional(
-      z.array(z.union([z.enum(MECHANISM_NAMES), objectWith('offer', 'read', 'verify')])).check(z.minLength(1)),
+      z
+        .array(z.union([z.enum([...MECHANISM_NAMES, CHANNEL]), objectWith('offer', 'read', 'verify')]))
+        .check(z.minLength(1)),
+    ),
+    wallet: z.optional(
+      z.strictObject({
+        seed: z.optional(z.string()),
+        index: z.optional(z.int().check(z.gte(0))),
+        key: z.optional(z.string()),
+        work: z.optional(z.union([z.string(), func])),
+        representative: z.optional(z.string()),
+      }),
+    ),
+    channel: z.optional(
+      z.strictObject({
+        modes: z.optional(z.array(z.enum(['payword-sha256', 'voucher-ed25519'])).check(z.minLength(1))),
+        unit: z.optional(price),
+        minDeposit: z.optional(price),
+        suggestedDeposit: z.optional(price),
+        maxDeposit: z.optional(price),
+        maxStep: z.optional(z.int().check(z.gte(1), z.lte(1_024))),
+        maxK: z.optional(z.int().check(z.gte(1), z.lte(2 ** 20))),
+        ttlSeconds: z.optional(seconds),
+        closeGraceSeconds: z.optional(seconds),
+        sweepSeconds: z.optional(seconds),
+      }),
     ),
   }
   return { options: z.strictObject({ ...route, ...deployment }), routeOptions: z.strictObject(route) }
@@ -219,7 +294,13 @@ const EXPECTED: Readonly<Record<string, string>> = {
   discovery:
     "{ path, method, queryParams, pathParams, bodyType, body, inputSchema, output }, with a path such as '/items/:id'",
   receipts: 'a key of 64 hex digits, or a list [current, previous]',
-  mechanisms: `a list of ${MECHANISM_NAMES.map((name) => `'${name}'`).join(', ')} or objects of the Mechanism interface`,
+  mechanisms:
+    `a list of ${[...MECHANISM_NAMES, CHANNEL].map((name) => `'${name}'`).join(', ')}` +
+    ' or objects of the Mechanism interface',
+  wallet: '{ seed, index } or { key }, and with them work and representative',
+  channel:
+    '{ modes, unit, minDeposit, suggestedDeposit, maxDeposit, maxStep, maxK, ttlSeconds, closeGraceSeconds, sweepSeconds }, ' +
+    "with amounts such as '0.001' (XNO) and whole seconds; maxStep is at most 1024, maxK 1048576",
 }
 
 function check(schema: z.ZodMiniType & { readonly shape: object }, options: unknown): void {
@@ -253,6 +334,7 @@ export function splitOptions(options: PaywallOptions): { route: RouteOptions; de
 export const FACILITATORS_OWN = {
   ...{ rpc: 'NANO402_RPC_URL', ws: 'NANO402_WS_URL', secret: 'NANO402_SECRET' },
   ...{ quorum: '', mechanisms: '', confirmTimeoutMs: '', claimWindowMs: '' },
+  ...{ wallet: 'NANO402_WALLET_SEED', channel: '' },
 } as const satisfies Partial<Record<keyof DeploymentOptions, string>>
 
 /** Lets the environment stand in for what the options leave out. */
@@ -268,6 +350,7 @@ export function withEnvironment(options: PaywallOptions, environment: Environmen
     secret: list(environment.NANO402_SECRET || undefined),
     receipts: list(environment.NANO402_RECEIPT_KEY || undefined),
     publicUrl: environment.NANO402_PUBLIC_URL,
+    wallet: walletIn(environment),
     wire: list(environment.NANO402_WIRE || undefined),
   }
   const given = Object.entries(fromEnvironment).filter(
@@ -284,6 +367,14 @@ export function withEnvironment(options: PaywallOptions, environment: Environmen
   }
   const facilitator = facilitatorIn(options.facilitator, environment)
   return { ...options, ...(Object.fromEntries(given) as PaywallOptions), ...(facilitator && { facilitator }) }
+}
+
+/** The wallet, if the environment has one. */
+function walletIn(environment: Environment): WalletOption | undefined {
+  const { NANO402_WALLET_SEED: seed, NANO402_WALLET_KEY: key, NANO402_WALLET_INDEX, NANO402_WORK: work } = environment
+  if (!seed && !key) return undefined
+  const index = NANO402_WALLET_INDEX ? { index: Number(NANO402_WALLET_INDEX) } : undefined
+  return { ...(seed && { seed }), ...(key && { key }), ...index, ...(work && { work }) }
 }
 
 const isWireName = (name: string): boolean => (WIRE_NAMES as readonly string[]).includes(name)

@@ -13,7 +13,8 @@ import { ConfigError } from './errors.ts'
 import { bazaar, methodOf } from './extensions/bazaar.ts'
 import { createSigner } from './extensions/jws.ts'
 import { offerReceipt } from './extensions/offer-receipt.ts'
-import { paymentIdentifier } from './extensions/payment-identifier.ts'
+import { askForIdentifier, paymentIdentifier } from './extensions/payment-identifier.ts'
+import { nanoAddress } from './nano/index.ts'
 import {
   checkOptions,
   checkRouteOptions,
@@ -92,10 +93,13 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const wireNames = wiresFor(deployment)
   const wire = joinWires(wireNames)
   const isProduction = environment.NODE_ENV === 'production'
-  const backing = openBacking({ ...deployment, ...(emit && { onEvent: emit }) }, isProduction)
-  const defaults = backing.payTo === undefined ? given : { payTo: backing.payTo, ...given }
   const { network = 'nano:mainnet', publicUrl, realm = '', leaseMs = 30_000 } = deployment
   const origin = publicUrl === undefined ? '' : originOf(publicUrl)
+  const backing = openBacking({ ...deployment, ...(emit && { onEvent: emit }) }, { isProduction, origin })
+  const { depositAccount } = backing
+  const isChannelOnly = depositAccount !== undefined && deployment.mechanisms?.every((one) => one === 'channel')
+  const ownAccount = isChannelOnly ? depositAccount : backing.payTo
+  const defaults = ownAccount === undefined ? given : { payTo: ownAccount, ...given }
   const answers = createAnswers(wire)
   const x402Versions = versionsOf(wireNames)
   const signer = signerFor(deployment)
@@ -110,11 +114,18 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     if (typeof route.payTo === 'string') backing.watch(route.payTo)
     const maxTimeoutMs = maxTimeoutSeconds * 1000
     const pricing = { ...createPricing(route), network, realm, priceBodyLimit, maxTimeoutMs }
+    if (!isChannelOnly && typeof route.payTo === 'string' && depositAccount === nanoAddress(route.payTo)) {
+      throw new ConfigError(
+        'NANO402_PAY_TO (option payTo) is the account of the wallet, which holds deposits and must be used for nothing else.',
+      )
+    }
     const extensions: readonly Extension[] = [
       ...(signer ? [offerReceipt(signer)] : []),
       ...(route.paymentIdentifier
         ? [paymentIdentifier(route.paymentIdentifier === true ? {} : route.paymentIdentifier, handlerTimeoutMs)]
-        : []),
+        : depositAccount === undefined
+          ? []
+          : [askForIdentifier(isChannelOnly === true)]),
       ...(route.discovery ? [bazaar(route.discovery)] : []),
     ]
     const rules: Omit<Route, 'cashier'> = {

@@ -25,7 +25,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   rpc: ['nano', 'errors', 'npm:lru-cache', 'npm:ws'],
   devnet: ['nano', 'rpc/node.ts', 'errors', 'npm:ws'],
   stores: ['core/store.ts', 'errors', 'npm:better-sqlite3', 'npm:libsql', 'npm:ioredis', 'npm:redis'],
-  mechanisms: ['core', 'nano', 'rpc', 'x402', 'errors', 'npm:lru-cache'],
+  mechanisms: [
+    ...['channel', 'custody', 'client/work.ts'],
+    ...['core', 'nano', 'rpc', 'x402', 'errors', 'npm:lru-cache'],
+  ],
   client: ['rpc', 'nano', 'x402', 'errors'],
   sdk: ['client', 'facilitator', 'remote', 'mechanisms/names.ts', 'core', 'x402', 'errors'],
   testing: ['core', 'rpc', 'nano', 'x402', 'errors'],
@@ -36,7 +39,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pricing: ['options', 'core', 'nano', 'errors'],
   observe: ['core', 'rpc'],
   deployment: [...['options', 'observe', 'secret', 'announce', 'rpc', 'stores', 'devnet'], ...['core', 'errors']],
-  backing: ['deployment', 'mechanisms', 'options', 'remote', 'core', 'nano', 'x402', 'errors'],
+  channels: ['deployment', 'mechanisms', 'options', 'pricing', 'core', 'nano', 'errors'],
+  backing: ['channels', 'deployment', 'mechanisms', 'options', 'remote', 'core', 'nano', 'x402', 'errors'],
   paywall: [
     ...['backing', 'deployment', 'discovery', 'extensions', 'options', 'pricing', 'rpc'],
     ...['core', 'x402', 'nano', 'errors'],

@@ -16,6 +16,8 @@ export interface ChannelTerms {
   readonly config: ChannelConfig
   /** 64 hex digits: the key of the MACs, which nobody but payer and payee may see. */
   readonly macKey: string
+  /** Between which sums later deposits may be, in raw: as it was offered when the channel opened. */
+  readonly deposits?: { readonly min: string; readonly max: string }
 }
 
 /** A confirmed send that was made for this channel alone: right payer, destination and amount. */
@@ -32,6 +34,8 @@ export interface Channels {
   /** Again with the same deposit: `opened` again. */
   open(terms: ChannelTerms, deposit: Deposit): Promise<'opened' | 'deposit_claimed' | 'channel_expired'>
   terms(id: ChannelId): Promise<ChannelTerms | undefined>
+  /** The channel that was opened with this deposit. */
+  openedWith(block: BlockHash): Promise<ChannelId | undefined>
   /** As the store has it. */
   state(id: ChannelId): Promise<step.Channel | undefined>
   /** As it was a moment ago: good enough to verify a proof against, which {@link authorizeAndReserve} then decides on. */
@@ -43,6 +47,8 @@ export interface Channels {
   ): Promise<step.ChannelRefusal | 'authorized' | NotFound>
   /** False: the reservation is gone, and nothing may be served for it. */
   charge(id: ChannelId, held: step.Held & { readonly amount: bigint }): Promise<boolean>
+  /** Changes the most that a request may cost. False: so much is not authorised, or the reservation is gone. */
+  reserve(id: ChannelId, held: step.Held & { readonly amount: bigint }): Promise<boolean>
   renew(id: ChannelId, held: step.Held & { readonly leaseEndsAtMs: number }): Promise<boolean>
   release(id: ChannelId, held: step.Held): Promise<void>
   /** Again with the same deposit: `added` again, and once. */
@@ -80,6 +86,7 @@ const PARTS = 64
 const CLOCK_SLACK_MS = HOUR_MS
 
 const termsKey = (id: ChannelId) => `channel:${id}`
+const depositKey = (block: BlockHash) => `channel-of:${block}`
 const stateKey = (id: ChannelId) => `channel-state:${id}`
 const expiryKey = (hour: number, part: number) => `channels-expiring:${hour}:${part}`
 const EXPIRED_BEFORE = 'channels-expired-before'
@@ -135,7 +142,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   }
 
   return {
-    async open({ config, macKey }, deposit) {
+    async open(terms, deposit) {
+      const { config } = terms
       const id = channelId(config)
       const expiresAtMs = 1_000 * config.expiresAt
       const known = await states.read(stateKey(id))
@@ -143,7 +151,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       // Not later: a closed channel is forgotten some time after its expiry, and its deposit is still claimed for it.
       if (now() >= expiresAtMs) return 'channel_expired'
       if (!(await claimDeposit(deposit.block, id, expiresAtMs))) return 'deposit_claimed'
-      await store.write(termsKey(id), 0, JSON.stringify({ config, macKey }), expiresAtMs + UNSETTLED_MS)
+      await store.write(termsKey(id), 0, JSON.stringify(terms), expiresAtMs + UNSETTLED_MS)
+      await store.write(depositKey(deposit.block), 0, id, expiresAtMs + UNSETTLED_MS)
       const hour = Math.floor(expiresAtMs / HOUR_MS)
       await expiries.update(expiryKey(hour, partOf(id)), (value = { hour, ids: [] }) => ({
         value: value.ids.includes(id) ? value : { hour, ids: [...value.ids, id] },
@@ -154,6 +163,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       return states.update(stateKey(id), (channel) => ({ value: channel ?? opened, result: 'opened' }))
     },
     terms: readTerms,
+    openedWith: async (block) => (await store.read(depositKey(block)))?.value,
     state: (id) => states.read(stateKey(id)),
     recentState: (id) => states.recent(stateKey(id)),
 
@@ -162,6 +172,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     authorize: (id, proof) =>
       change(id, 'channel_not_found', (channel) => step.authorize(channel, { ...proof, nowMs: now() })),
     charge: (id, held) => change(id, false, (channel) => step.charge(channel, held, limits)),
+    reserve: (id, held) => change(id, false, (channel) => step.reserve(channel, held)),
     renew: (id, held) => change(id, false, (channel) => step.renew(channel, held)),
     release: (id, held) => change(id, undefined, (channel) => step.release(channel, held, limits)),
 

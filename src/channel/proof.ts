@@ -64,10 +64,12 @@ export type JudgeProof = (shown: Shown) => Promise<Judged>
 
 export function createJudge(options: {
   readonly channels: Pick<Channels, 'terms' | 'state' | 'recentState'>
+  /** How far a token may be from the best one. Default, and at most, 1,024. */
+  readonly maxStep?: number
   /** The clock: Unix time in ms. */
   readonly now?: () => number
 }): JudgeProof {
-  const { channels, now = Date.now } = options
+  const { channels, maxStep = MAX_STEP, now = Date.now } = options
   const known = new LRUCache<ChannelId, Keys>({ max: 10_000 })
 
   async function keysOf(id: ChannelId): Promise<Keys | undefined> {
@@ -107,7 +109,7 @@ export function createJudge(options: {
       token: hexToBytes(channel.proof ?? config.root),
     }
     const steps = Math.abs(shown.k - best.k)
-    if (steps > MAX_STEP) return 'step_exceeded'
+    if (steps > maxStep) return 'step_exceeded'
     if (!mayHash(keys, Math.max(0, steps - FREE_STEPS))) return 'busy'
     const token = { k: shown.k, token: hexToBytes(shown.token) }
     return isOfChain(hexToBytes(config.salt), best, token) ? 'genuine' : 'proof'
@@ -129,7 +131,7 @@ export function createJudge(options: {
     if (channel === undefined) return refused('channel_not_found')
     const id = bytesToHex(sha256(encodeUtf8(paymentId)).subarray(0, 16))
     const fingerprint = bytesToHex(hash.subarray(0, 16))
-    const answer = answered(channel, { id, fingerprint })
+    const answer = use === 'pay' ? answered(channel, { id, fingerprint }) : undefined
     if (answer === 'payment_identifier_conflict') return refused(answer)
     if (answer) return { kind: 'answered', charged: answer.charged }
 

@@ -141,6 +141,8 @@ export interface Reservation {
   readonly proof: string
   readonly amount: bigint
   readonly leaseEndsAtMs: number
+  /** How often it may be reserved; otherwise as often as the limits say. */
+  readonly maxAttempts?: number
 }
 
 /** `charged`: this payment had its answer already, for so much. */
@@ -172,7 +174,7 @@ export function authorizeAndReserve(
   if (channel.phase !== 'open') return stay(before, 'channel_closed')
   if (nowMs >= channel.expiresAtMs) return stay(before, 'channel_expired')
   if (known?.state === 'held') return stay(before, known.owner === order.owner ? 'reserved' : 'busy')
-  if (known && known.attempts >= limits.attempts) return stay(before, 'attempts_exhausted')
+  if (known && known.attempts >= (order.maxAttempts ?? limits.attempts)) return stay(before, 'attempts_exhausted')
   if (!known && order.reach <= channel.floor) return stay(before, 'insufficient_authorization')
   if (order.reach > channel.deposit) return stay(before, 'cumulative_exceeds_deposit')
   const raises = order.reach > channel.authorized
@@ -228,6 +230,14 @@ export function charge(
   if (payment?.state !== 'held' || amount < 0n || amount > payment.amount) return stay(channel, false)
   const charged = replace(channel, payment, { state: 'charged', amount })
   return stay(forget({ ...charged, charged: channel.charged + amount }, limits), true)
+}
+
+/** Changes the most that a request may cost. False: it is not the owner's any more, or so much is not authorised. */
+export function reserve(channel: Channel, { id, owner, amount }: Held & { readonly amount: bigint }): Step<boolean> {
+  const payment = ownersPayment(channel, { id, owner })
+  if (payment?.state !== 'held' || amount < 0n) return stay(channel, false)
+  const free = channel.authorized - channel.charged - reserved(channel) + payment.amount
+  return free < amount ? stay(channel, false) : stay(replace(channel, payment, { amount }), true)
 }
 
 /** Starts the lease anew. False: it is not the owner's any more. */

@@ -6,8 +6,11 @@ import { answerFor, type RefusalCode } from './refusal.ts'
 /** An answer of ours instead of the resource. */
 export interface Refused {
   readonly kind: 'refused'
-  /** Two are no refusals: `preflight` answers a browser's question, `replay` is an answer that was paid for before. */
-  readonly code: RefusalCode | 'preflight' | 'replay'
+  /**
+   * Three are no refusals: `preflight` answers a browser's question, `replay` is an answer that was paid for before, and
+   * `reply` answers what was about the payment alone.
+   */
+  readonly code: RefusalCode | 'preflight' | 'replay' | 'reply'
   readonly status: number
   /** The headers to send, given those that earlier code has set: list headers are merged, most others must go. */
   headers(existing: Iterable<Header>): readonly Header[]
@@ -34,6 +37,8 @@ export interface Answers {
   refusal(code: RefusalCode, more?: readonly Header[], accepted?: Accepted): Refused
   /** A browser's question before the request. It is not answered with content, and says nothing about payment. */
   preflight(): Refused
+  /** What was presented has been seen to, and there is nothing else to say. */
+  reply(settlement: SettlementResponse): Refused
   /** The headers that tell a client what became of the proof it presented. */
   settlementHeaders(settlement: SettlementResponse): readonly Header[]
   /** The marks on an answer that was paid for: it belongs to this client alone, and scripts may read what it cost. */
@@ -63,6 +68,7 @@ export function createAnswers(wire: Wire): Answers {
       return refused(code, status, [...unpaidHeaders, ...retry, ...more], body)
     },
     preflight: () => refused('preflight', 204, [], null),
+    reply: (settlement) => refused('reply', 204, [...wire.settled(settlement), ...unpaidHeaders.slice(1)], null),
     settlementHeaders: (settlement) => wire.settled(settlement),
     paidHeaders: (settlement, existing) => [
       ...wire.settled(settlement),

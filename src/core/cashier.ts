@@ -1,9 +1,10 @@
 /** Who makes a route's offers and takes its payments: this process (`ownCashier` of take.ts), or a facilitator. */
-import type { PaymentRequirements } from '../x402/shapes.ts'
+import type { PaymentRequirements, SettlementResponse } from '../x402/shapes.ts'
 import type { PresentedPayment } from '../x402/wire.ts'
 import type { HeldClaims } from './claims.ts'
 import type { Use } from './extension.ts'
 import type { Settled } from './mechanism.ts'
+import type { Meter } from './meter.ts'
 import type { Refusal } from './refusal.ts'
 import type { PaywallRequest } from './request.ts'
 
@@ -12,7 +13,13 @@ export interface Cashier {
   /** A fresh offer for each way to pay, priced for this request. */
   offer(request: PaywallRequest): Promise<Offers>
   /** Verifies, claims and settles what was presented with this request. */
-  take(payment: PresentedPayment, request: PaywallRequest): Promise<Refusal | Taken>
+  take(payment: PresentedPayment, request: PaywallRequest): Promise<Refusal | Taken | Replied>
+}
+
+/** What was presented was about the payment alone (a top-up, a close): it is answered with 204, and the handler never runs. */
+export interface Replied {
+  readonly kind: 'replied'
+  readonly settlement: SettlementResponse & { readonly success: true }
 }
 
 /** What a 402 offers. */
@@ -30,8 +37,28 @@ export interface Taken<C extends HeldClaims = HeldClaims> {
   /** What was paid, tag included, in raw. */
   readonly amount: bigint
   readonly claims: C
+  /** What it will cost, where that is less than `amount`. Without it, it was paid before. */
+  readonly meter?: Meter
   /** What extensions have to do with it. */
   readonly uses?: readonly Use[]
   /** How long settling took. */
   readonly ms: number
+}
+
+/** Asks each cashier for its offers, and gives a payment to the one whose scheme it names; otherwise to the first. */
+export function joinCashiers(cashiers: readonly { readonly scheme: string; readonly cashier: Cashier }[]): Cashier {
+  const [first] = cashiers
+  if (first === undefined) throw new TypeError('There must be a way to pay.')
+  if (cashiers.length === 1) return first.cashier
+  return {
+    async offer(request) {
+      const [own, ...others] = await Promise.all(cashiers.map(({ cashier }) => cashier.offer(request)))
+      const accepts = [own, ...others].flatMap((offers) => offers?.accepts ?? [])
+      return { amount: own?.amount ?? 0n, accepts }
+    },
+    take(payment, request) {
+      const named = cashiers.find(({ scheme }) => scheme === payment.accepted.scheme)
+      return (named ?? first).cashier.take(payment, request)
+    },
+  }
 }

@@ -2,23 +2,38 @@
  * From the paid request to its answer. The payment becomes final when an answer below 400 starts, before its first byte
  * leaves; in every other case the proof is good again as soon as the handler has ended.
  */
+import { ChargeError } from '../errors.ts'
 import type { Header, HeaderReader } from '../x402/wire.ts'
 import type { Answers, Refused } from './answer.ts'
 import type { Taken } from './cashier.ts'
 import type { EventListener, UndeliveredReason } from './events.ts'
 import type { AnswerCopy } from './extension.ts'
+import { fixedMeter } from './meter.ts'
 import type { PaywallRequest } from './request.ts'
 
-/** Who paid what for this request. */
-export interface Payment {
+/** Who paid what for a request. */
+export interface PaymentFacts {
   /** The account that paid. */
   readonly payer: string
-  /** What it sent, tag included, in raw. */
+  /** What it sent, tag included, in raw. In a channel: the most that the request may cost; once delivered, what it did. */
   readonly amount: bigint
-  /** The block's hash. */
+  /** The block's hash; `""` for a payment in a channel, but for the first, which has the deposit's. */
   readonly transaction: string
   readonly network: string
   readonly scheme: string
+}
+
+/** The payment for this request, for its handler. */
+export interface Payment extends PaymentFacts {
+  /**
+   * Says, before the answer starts, what the request did cost, in raw; without it, `amount`. Where the request was paid
+   * before its handler ran (scheme `exact`), only what was paid can be charged.
+   *
+   * @throws {@link ChargeError} (`ERR_CHARGE`) when it is more than was reserved, other than what was paid, or too late.
+   */
+  charge(amount: bigint): void
+  /** Changes the most that the request may cost. False: the client has authorised less, and nothing has changed. */
+  reserve(max: bigint): Promise<boolean>
 }
 
 /** A request that paid. Serve it through `deliver`, or through `begin` where answers are written rather than returned. */
@@ -37,6 +52,8 @@ export interface Paid {
   ): {
     readonly headers: readonly Header[]
     readonly ready: Promise<Refused | undefined>
+    /** What is to be set on it once it is `ready`, and is not known before. */
+    final(): readonly Header[]
     readonly copies: readonly AnswerCopy[]
   }
   /** The handler has ended without an answer. */
@@ -54,8 +71,8 @@ export interface DeliveryRules {
 }
 
 export function createDelivery(
-  payment: Payment,
-  { settled, claims, uses = [] }: Taken,
+  facts: PaymentFacts,
+  { settled, claims, uses = [], meter = fixedMeter(facts.amount) }: Taken,
   rules: DeliveryRules,
   client: Pick<PaywallRequest, 'aborted' | 'signal'>,
 ): Paid {
@@ -68,6 +85,16 @@ export function createDelivery(
     expire = resolve
   })
 
+  const payment: Payment = {
+    ...facts,
+    charge(amount) {
+      if (decided)
+        throw new ChargeError('The answer has started, or the request is given up: it is too late to charge.')
+      meter.charge(amount)
+    },
+    reserve: async (max) => !decided && meter.reserve(max),
+  }
+
   /** The first decision counts; a handler that goes on after it was given up changes nothing. */
   const decide = (): boolean => {
     if (decided) return false
@@ -76,7 +103,7 @@ export function createDelivery(
     return true
   }
   const undelivered = (reason: UndeliveredReason) =>
-    emit?.({ type: 'undelivered', route, payment, reason, ms: Date.now() - grantedAtMs })
+    emit?.({ type: 'undelivered', route, payment: facts, reason, ms: Date.now() - grantedAtMs })
 
   const release = async (reason: UndeliveredReason) => {
     if (!decide()) return
@@ -89,7 +116,7 @@ export function createDelivery(
     try {
       await claims.commit()
       await settled.commit()
-      emit?.({ type: 'delivered', route, payment, ms: Date.now() - grantedAtMs })
+      emit?.({ type: 'delivered', route, payment: { ...facts, amount: meter.cost }, ms: Date.now() - grantedAtMs })
       if (claims.noteDelivery) setTimeout(claims.noteDelivery) // once the answer has had its turn: noting first could hide a lost one
       return undefined
     } catch {
@@ -118,13 +145,15 @@ export function createDelivery(
     const isGone = client.aborted ?? client.signal?.aborted
     if (status < 200 || status >= 400 || isGone) {
       const released = release(isGone ? 'client_gone' : 'handler_failed')
-      return { headers: [], ready: released.then(() => undefined), copies: [] }
+      return { headers: [], ready: released.then(() => undefined), final: () => [], copies: [] }
     }
     const headers = answers.paidHeaders(settled.settlement, existing)
+    const { outcome } = settled
+    const final = () => (outcome ? answers.settlementHeaders({ ...settled.settlement, ...outcome() }) : [])
     const ready = commit()
     const isFinal = ready.then((refused) => refused === undefined)
     const started = { status, headers: existing, marks: headers }
-    return { headers, ready, copies: uses.flatMap((use) => use.answered(started, isFinal) ?? []) }
+    return { headers, ready, final, copies: uses.flatMap((use) => use.answered(started, isFinal) ?? []) }
   }
 
   return {
@@ -143,11 +172,11 @@ export function createDelivery(
         await release('handler_failed')
         throw new TypeError('The handler gave no Response.')
       }
-      const { headers, ready, copies } = begin(answer.status, answer.headers)
+      const { headers, ready, final, copies } = begin(answer.status, answer.headers)
       const refused = await ready
       if (refused) return refused.toResponse()
       if (copies.length > 0) void copyBody(answer, copies)
-      return marked(answer, headers)
+      return marked(answer, [...headers, ...final()])
     },
   }
 }

@@ -1,5 +1,5 @@
 /** What a paywall tells about itself. The package logs nothing: whoever wants logs, metrics or traces listens. */
-import type { Payment } from './delivery.ts'
+import type { PaymentFacts } from './delivery.ts'
 import type { RefusalCode } from './refusal.ts'
 
 /** Why a paid request was not answered for its payment. The proof is good again, but for `attempts`. */
@@ -27,16 +27,27 @@ export type PaywallEvent =
   /** The claims were taken. `ms`: how long the store took. */
   | { readonly type: 'claimed'; readonly route: string; readonly scheme: string; readonly ms: number }
   /** The handler may run. `ms`: how long settling took. */
-  | { readonly type: 'granted'; readonly route: string; readonly payment: Payment; readonly ms: number }
+  | { readonly type: 'granted'; readonly route: string; readonly payment: PaymentFacts; readonly ms: number }
   /** The payment is final and the answer on its way. `ms`: since it was granted. */
-  | { readonly type: 'delivered'; readonly route: string; readonly payment: Payment; readonly ms: number }
+  | { readonly type: 'delivered'; readonly route: string; readonly payment: PaymentFacts; readonly ms: number }
   | {
       readonly type: 'undelivered'
       readonly route: string
-      readonly payment: Payment
+      readonly payment: PaymentFacts
       readonly reason: UndeliveredReason
       readonly ms: number
     }
+  /** A channel was opened with a deposit of so much raw, or one more was added. */
+  | { readonly type: 'channel_opened'; readonly mode: string; readonly amount: bigint }
+  | { readonly type: 'channel_topped_up'; readonly amount: bigint }
+  /** A channel was closed, and so much raw refunded. `ms`: since the close began in this process. */
+  | { readonly type: 'channel_closed'; readonly refunded: bigint; readonly ms: number }
+  /** A deposit that opened nothing was given back. */
+  | { readonly type: 'deposit_returned'; readonly amount: bigint }
+  /** A refund could not be made now. It is tried again. */
+  | { readonly type: 'refund_failed'; readonly fault: unknown }
+  /** Another process changed a channel while this one did. */
+  | { readonly type: 'channel_conflict' }
   | { readonly type: 'node_call'; readonly action: string; readonly ok: boolean; readonly ms: number }
   | { readonly type: 'store_call'; readonly operation: string; readonly ok: boolean; readonly ms: number }
 

@@ -3,14 +3,14 @@
  * genuine, claimed before it is verified, settled before it is claimed, or served before it is settled. The first half of
  * it is in check.ts, the second in take.ts, or with a facilitator.
  */
-import { type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
+import { type PaymentRequirements, type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
 import type { PresentedPayment, Wire } from '../x402/wire.ts'
 import type { Accepted, Answers, Refused } from './answer.ts'
-import type { Cashier, Taken } from './cashier.ts'
+import type { Cashier, Replied, Taken } from './cashier.ts'
 import { createDelivery, type DeliveryRules, type Paid } from './delivery.ts'
 import { type Extension, offerExtensions, settleExtensions } from './extension.ts'
 import { codeOf } from './fault.ts'
-import { answerFor, isRefusal, type Refusal, type RefusalCode, refusal } from './refusal.ts'
+import { answerFor, type Correction, isRefusal, type Refusal, type RefusalCode, refusal } from './refusal.ts'
 import { isPreflight, type PaywallRequest } from './request.ts'
 
 /** One guarded route: what its 402 says, who takes its payments, and how long its handler may take. */
@@ -42,7 +42,8 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
       route.emit?.({ type: 'replayed', route: route.name })
       return taken.answer
     }
-    if (isRefusal(taken)) return await refuse(taken.code, request, route, true)
+    if (isRefusal(taken)) return await refuse(taken.code, request, route, taken)
+    if (taken.kind === 'replied') return route.answers.reply(taken.settlement)
     const { settled, scheme, amount, ms } = taken
     const { payer = '', transaction, network } = settled.settlement
     const paid = { payer, amount, transaction, network, scheme }
@@ -56,14 +57,18 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
 }
 
 /** Takes a payment, with what the extensions have to say before and after. */
-async function take(payment: PresentedPayment, request: PaywallRequest, route: Route): Promise<Refusal | Taken> {
+async function take(
+  payment: PresentedPayment,
+  request: PaywallRequest,
+  route: Route,
+): Promise<Refusal | Taken | Replied> {
   const { extensions, cashier, resource } = route
   for (const extension of extensions) {
     const objection = extension.read?.(payment)
     if (objection) return objection
   }
   const taken = await cashier.take(payment, request)
-  if (isRefusal(taken) || extensions.length === 0) return taken
+  if (taken.kind !== 'taken' || extensions.length === 0) return taken
   const { settled, claims } = taken
   try {
     const settlement = await settleExtensions(extensions, settled.settlement, () => resource(request))
@@ -75,17 +80,21 @@ async function take(payment: PresentedPayment, request: PaywallRequest, route: R
   }
 }
 
-/** A refusal as an answer. With a 402 goes a fresh offer. */
-async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, presented = false): Promise<Refused> {
+/** A refusal as an answer. With a 402 goes a fresh offer. `presented`: what became of the payment that was presented. */
+async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, presented?: Refusal): Promise<Refused> {
   const { answers } = route
+  const { correction } = presented ?? {}
   const failure = { success: false, errorReason: code, transaction: '', network: route.network }
-  const more = presented ? answers.settlementHeaders(failure) : []
+  const more = presented
+    ? answers.settlementHeaders({ ...failure, ...(correction && { extra: correction.extra }) })
+    : []
   const { status, message } = answerFor(code)
   const { name, emit } = route
   if (code !== 'payment_required') emit?.({ type: 'refused', route: name, code, status })
   if (status === 400) return answers.refusal(code, more, await route.accepted())
   if (status !== 402) return answers.refusal(code, more)
-  const { accepts, amount } = await route.cashier.offer(request)
+  const { accepts: offered, amount } = await route.cashier.offer(request)
+  const accepts = correction ? offered.map((offer) => corrected(offer, correction)) : offered
   emit?.({ type: 'challenged', route: name, amount })
   const resource = route.resource(request)
   const required = { x402Version: X402_VERSION, error: code, message, resource, accepts } as const
@@ -93,3 +102,6 @@ async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, 
   const extensions = await offerExtensions(route.extensions, required, request)
   return answers.paymentRequired(code, { ...required, ...(extensions && { extensions }) }, more)
 }
+
+const corrected = (offer: PaymentRequirements, { scheme, extra }: Correction): PaymentRequirements =>
+  offer.scheme === scheme ? { ...offer, extra: { ...offer.extra, ...extra } } : offer

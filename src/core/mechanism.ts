@@ -58,4 +58,6 @@ export interface Settled {
   readonly settlement: SettlementResponse & { readonly success: true }
   commit(): Promise<void>
   release(): Promise<void>
+  /** What of the settlement is known only once it is committed. */
+  readonly outcome?: () => Pick<SettlementResponse, 'amount' | 'extra'>
 }

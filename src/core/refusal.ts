@@ -10,6 +10,14 @@ export interface Refusal {
   readonly code: RefusalCode
   /** The answer that this very request was given for this payment before, to be given again. */
   readonly answer?: Refused
+  /** What a client that proved to be the payer is told beside the code. */
+  readonly correction?: Correction
+}
+
+/** It stands in the settlement's `extra`, and with a 402 in that of the offer of this scheme. */
+export interface Correction {
+  readonly scheme: string
+  readonly extra: Readonly<Record<string, unknown>>
 }
 
 export const refusal = (code: RefusalCode): Refusal => ({ kind: 'refusal', code })

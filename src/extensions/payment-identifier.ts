@@ -11,7 +11,8 @@ import { refusal } from '../core/refusal.ts'
 import { joinChunks, readBody, targetOf } from '../core/request.ts'
 import { PriceError } from '../errors.ts'
 import { decodeBase64Url, encodeBase64Url } from '../x402/base64.ts'
-import type { Header, PresentedPayment } from '../x402/wire.ts'
+import { IDENTIFIER, identifierIn, PAYMENT_IDENTIFIER } from '../x402/identifier.ts'
+import type { Header } from '../x402/wire.ts'
 
 export interface PaymentIdentifierOptions {
   /** Refuse a payment that brings none, with 400. Default false. */
@@ -23,10 +24,6 @@ export interface PaymentIdentifierOptions {
   /** For how long an answer is stored. Default 3,600,000 (1 h). */
   readonly keepMs?: number
 }
-
-export const PAYMENT_IDENTIFIER = 'payment-identifier'
-/** x402's form of an id. */
-export const IDENTIFIER = /^[A-Za-z0-9_-]{16,128}$/
 
 const BODY_READ =
   'A payment identifier goes with a body, and something has read that before: put the paywall before body parsers.'
@@ -50,23 +47,28 @@ interface Note {
 /** `dropped`: too long, too slow, or cut short. */
 type Stored = 'dropped' | { readonly status: number; readonly headers: readonly Header[]; readonly body: string }
 
+/** Asks for ids, which name payments in a channel, and stores no answers. */
+export const askForIdentifier = (required: boolean): Extension => ({
+  name: PAYMENT_IDENTIFIER,
+  offer: () => ({ info: { required }, schema: SCHEMA }),
+  read(payment) {
+    const id = identifierIn(payment)
+    if (id === undefined) return required ? refusal('payment_identifier_required') : undefined
+    return typeof id === 'string' && IDENTIFIER.test(id) ? undefined : refusal('invalid_payment_identifier')
+  },
+})
+
 /** @param handlerTimeoutMs - How long a handler may take to start its answer. */
 export function paymentIdentifier(options: PaymentIdentifierOptions, handlerTimeoutMs: number): Extension {
   const { required = false, maxBytes = 65_536, maxBodyBytes = 1_048_576, keepMs = 3_600_000 } = options
   return {
-    name: PAYMENT_IDENTIFIER,
+    ...askForIdentifier(required),
 
     offer(_required, request) {
       // Both are said now, before anybody pays: a payment under an identifier could not be used.
       if (request.bodyUsed) throw new PriceError(BODY_READ)
       if (required && Number(request.headers.get('content-length')) > maxBodyBytes) throw BODY_TOO_LARGE
       return { info: { required }, schema: SCHEMA }
-    },
-
-    read(payment) {
-      const id = identifierIn(payment)
-      if (id === undefined) return required ? refusal('payment_identifier_required') : undefined
-      return typeof id === 'string' && IDENTIFIER.test(id) ? undefined : refusal('invalid_payment_identifier')
     },
 
     async use(visit) {
@@ -111,13 +113,6 @@ export function paymentIdentifier(options: PaymentIdentifierOptions, handlerTime
       }
     },
   }
-}
-
-/** What a payment says is its id, whatever that is; undefined when it says nothing. */
-function identifierIn({ extensions }: PresentedPayment): unknown {
-  const entry = extensions?.[PAYMENT_IDENTIFIER]
-  const info = typeof entry === 'object' && entry !== null && 'info' in entry ? entry.info : undefined
-  return typeof info === 'object' && info !== null && 'id' in info ? info.id : undefined
 }
 
 /** Method, target, body, and what the payment is, as one hash. */

@@ -62,6 +62,8 @@ export interface HoldOptions {
   ): {
     readonly headers: Iterable<readonly [string, string]>
     readonly ready: Promise<Replacement | undefined>
+    /** Headers that are known only once it is `ready`. */
+    final?(): Iterable<readonly [string, string]>
     readonly copies?: readonly Copy[]
   }
   /** The handler has ended without an answer. */
@@ -106,6 +108,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
     const {
       headers,
       ready,
+      final,
       copies: wanted = [],
     } = begin(res.statusCode, { get: (name) => asText(res.getHeader(name)) })
     copies = wanted
@@ -117,6 +120,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
     void ready.then((replacement) => {
       if (replacement) return replace(replacement)
       open('through')
+      for (const [name, value] of final?.() ?? []) res.setHeader(name, value)
       try {
         for (const call of calls) call()
       } catch (error) {

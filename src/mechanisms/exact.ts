@@ -101,17 +101,20 @@ export interface Search {
 const MAX_UNKNOWN_HASHES = 8
 const MAX_COUNTED_SESSIONS = 50_000
 
-export function createSearch({ ledger, confirmTimeoutMs }: ExactOptions): Search {
+/** Whether this session may have us look up one more hash. */
+export function createLookupLimit(): (session: string, hash: BlockHash) => boolean {
   const unknownHashes = new LRUCache<string, BlockHash[]>({ max: MAX_COUNTED_SESSIONS })
-
-  /** Whether this session may have us look up one more hash. */
-  const mayLookUp = (session: string, hash: BlockHash): boolean => {
+  return (session, hash) => {
     const hashes = unknownHashes.get(session) ?? []
     if (hashes.includes(hash)) return true
     if (hashes.length === MAX_UNKNOWN_HASHES) return false
     unknownHashes.set(session, [...hashes, hash])
     return true
   }
+}
+
+export function createSearch({ ledger, confirmTimeoutMs }: ExactOptions): Search {
+  const mayLookUp = createLookupLimit()
 
   return {
     async look(hash, quote, client) {

@@ -3,7 +3,7 @@
  * short one for each offer and refusal. They lie under whatever span is active, such as that of the HTTP request.
  */
 import { type Attributes, context, SpanKind, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
-import type { Payment } from '../core/delivery.ts'
+import type { PaymentFacts } from '../core/delivery.ts'
 import type { EventListener, PaywallEvent } from '../core/events.ts'
 import { PaywallError } from '../errors.ts'
 
@@ -71,6 +71,22 @@ function tell(event: PaywallEvent): Told {
       const attributes = about(event, { ...paid(payment), 'nano402.reason': reason })
       return { name: 'nano402 serve', attributes, ms, error: reason }
     }
+    case 'channel_opened':
+      return { name: 'nano402 channel open', attributes: { 'nano402.amount': event.amount.toString() } }
+    case 'channel_topped_up':
+      return { name: 'nano402 channel top-up', attributes: { 'nano402.amount': event.amount.toString() } }
+    case 'channel_closed':
+      return {
+        name: 'nano402 channel close',
+        attributes: { 'nano402.amount': event.refunded.toString() },
+        ms: event.ms,
+      }
+    case 'deposit_returned':
+      return { name: 'nano402 deposit return', attributes: { 'nano402.amount': event.amount.toString() } }
+    case 'refund_failed':
+      return { name: 'nano402 refund', attributes: {}, error: messageOf(event.fault) }
+    case 'channel_conflict':
+      return { name: 'nano402 channel conflict', attributes: {} }
     case 'node_call':
       return call(`nano402 node ${event.action}`, event)
     case 'store_call':
@@ -83,7 +99,7 @@ const about = ({ route }: { readonly route: string }, attributes: Attributes): A
   ...attributes,
 })
 
-const paid = ({ scheme, transaction, payer, amount, network }: Payment): Attributes => ({
+const paid = ({ scheme, transaction, payer, amount, network }: PaymentFacts): Attributes => ({
   'nano402.scheme': scheme,
   'nano402.transaction': transaction,
   'nano402.payer': payer,

@@ -1,0 +1,391 @@
+/**
+ * Takes payments in channels for one route. The order of checks: form, a channel of ours, MAC, payment identifier, bounds,
+ * hashing or signature, then in one step with the channel's state: authorised, and reserved before the handler runs. A
+ * deposit is looked up only for an offer that was sealed here, and is claimed only once it is verified.
+ */
+import { closeBytes, type PaidRequest, requestHash, stateBytes, topUpBytes } from '../../channel/binding.ts'
+import type { ChannelTerms } from '../../channel/channels.ts'
+import { type ChannelConfig, type ChannelId, channelId, isOpeningAuthorized } from '../../channel/config.ts'
+import { type Genuine, lastProofOf } from '../../channel/proof.ts'
+import { hmacSha256, sha256 } from '../../channel/sha256.ts'
+import {
+  type AuthorizePayload,
+  CHANNEL_SCHEME,
+  type ChannelOutcome,
+  type ClosePayload,
+  commitmentId,
+  decodePayload,
+  depositTag,
+  type OpenPayload,
+  type ShownProof,
+  type StatePayload,
+  stateText,
+  type TopUpPayload,
+} from '../../channel/wire.ts'
+import { equalInConstantTime, randomHex } from '../../core/bytes.ts'
+import type { Cashier, Replied, Taken } from '../../core/cashier.ts'
+import { keepClaims } from '../../core/claims.ts'
+import { type EventListener, stopwatch } from '../../core/events.ts'
+import type { Meter } from '../../core/meter.ts'
+import { BODY_TOO_LARGE } from '../../core/price.ts'
+import { currentPrice, type Pricing } from '../../core/quote.ts'
+import { type Refusal, type RefusalCode, refusal } from '../../core/refusal.ts'
+import { type PaywallRequest, readBody, targetOf } from '../../core/request.ts'
+import { ChargeError } from '../../errors.ts'
+import { bytesToHex, hexToBytes } from '../../nano/hex.ts'
+import { addressToPublicKey, verifyMessage } from '../../nano/index.ts'
+import { IDENTIFIER, identifierIn } from '../../x402/identifier.ts'
+import type { PresentedPayment } from '../../x402/wire.ts'
+import { isOfTerms } from './offer.ts'
+import type { Payee } from './payee.ts'
+import { stateOf } from './receipts.ts'
+
+/** What a route asks, and what it allows. */
+export interface ChannelRoute extends Pricing {
+  readonly name: string
+  readonly emit?: EventListener | undefined
+  /** Handler runs that one payment buys, at most. */
+  readonly attempts: number
+  readonly leaseMs: number
+}
+
+type PrefixedCode = Extract<RefusalCode, `invalid_batch_settlement_nano_${string}`>
+type ChannelCode = PrefixedCode extends `invalid_batch_settlement_nano_${infer Code}` ? Code : never
+
+const PREFIX = 'invalid_batch_settlement_nano_'
+const refuse = (code: ChannelCode): Refusal => refusal(`${PREFIX}${code}`)
+
+/** Longest body that a payment is bound to, in bytes. */
+const MAX_BODY_BYTES = 1_048_576
+const NO_BODY = sha256(new Uint8Array(0))
+
+/** A signature of an account takes milliseconds to check: so many in a second, whoever asks. */
+const STATES_PER_SECOND = 20
+const STATE_WINDOW_SECONDS = 300
+
+interface Visit {
+  readonly payment: PresentedPayment
+  readonly request: PaywallRequest
+}
+
+export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
+  const { channels, judge, offering, deposits, receipts, closing, network, account, origin } = payee
+  const { name, emit, attempts, leaseMs } = route
+  let second = 0
+  let statesLeft = 0
+
+  /** The channel's terms, if it is one of ours: other payees may have theirs in the same store. */
+  async function ownTerms(id: ChannelId): Promise<ChannelTerms | undefined> {
+    const terms = await channels.terms(id)
+    const { config } = terms ?? {}
+    const isOurs =
+      config?.payee === account && config.network === network && (origin === '' || config.origin === origin)
+    return isOurs ? terms : undefined
+  }
+  const isMac = ({ macKey }: ChannelTerms, message: Uint8Array, mac: string): boolean =>
+    equalInConstantTime(hmacSha256(hexToBytes(macKey))(message), hexToBytes(mac))
+
+  /** How the channel stands, signed. For whoever showed its key, and nobody else. */
+  async function outcomeOf(
+    config: ChannelConfig,
+    id: ChannelId,
+    more: {
+      readonly payment?: Pick<ChannelOutcome, 'commitmentId' | 'chargedAmount'>
+      readonly hash?: Uint8Array
+      readonly withProof?: true
+      readonly withConfig?: true
+    } = {},
+  ): Promise<ChannelOutcome | undefined> {
+    const channel = await channels.state(id)
+    if (channel === undefined) return undefined
+    const signed = await receipts.sign({ ...more.payment, channelState: stateOf(id, channel) }, more.hash)
+    const lastProof = more.withProof && lastProofOf(config, channel)
+    return { ...signed, ...(lastProof && { lastProof }), ...(more.withConfig && { config }) }
+  }
+  const correct = async (code: RefusalCode, { config }: ChannelTerms, id: ChannelId): Promise<Refusal> => {
+    const extra = await outcomeOf(config, id, { withProof: true })
+    return extra ? { ...refusal(code), correction: { scheme: CHANNEL_SCHEME, extra: { ...extra } } } : refusal(code)
+  }
+  const replied = ({ payer }: ChannelConfig, extra: ChannelOutcome | undefined, transaction = ''): Replied => ({
+    kind: 'replied',
+    settlement: { success: true, transaction, network, payer, ...(extra && { extra: { ...extra } }) },
+  })
+
+  /** The payment's identifier and its request; or why there are none. */
+  async function boundTo({ payment, request }: Visit): Promise<Refusal | { id: string; paid: PaidRequest }> {
+    const id = identifierIn(payment)
+    if (id === undefined) return refusal('payment_identifier_required')
+    if (typeof id !== 'string' || !IDENTIFIER.test(id)) return refusal('invalid_payment_identifier')
+    const { method } = request
+    return { id, paid: { method, url: targetOf(request), bodyHash: await bodyHashOf(request) } }
+  }
+
+  async function pay(proof: ShownProof, visit: Visit, transaction = ''): Promise<Refusal | Taken> {
+    const lap = stopwatch()
+    const id = proof.channelId
+    const terms = await ownTerms(id)
+    if (terms === undefined) return refuse('channel_not_found')
+    const bound = await boundTo(visit)
+    if ('kind' in bound) return bound
+    const judged = await judge({ proof, paymentId: bound.id, request: bound.paid, use: 'pay' })
+    const hash = requestHash(bound.paid)
+    const commitment = commitmentId(id, bound.id)
+    const alreadyCharged = async (charged: bigint): Promise<Refusal> => {
+      const paid = { commitmentId: commitment, chargedAmount: String(charged) }
+      const extra = await outcomeOf(terms.config, id, { payment: paid, hash })
+      return { ...refusal('answer_not_stored'), correction: { scheme: CHANNEL_SCHEME, extra: { ...extra } } }
+    }
+    if (judged.kind === 'answered') return alreadyCharged(judged.charged)
+    if (judged.kind === 'refused')
+      return isSecret(judged.code) ? refuse(judged.code) : correct(`${PREFIX}${judged.code}`, terms, id)
+    emit?.({ type: 'confirmed', route: name, scheme: CHANNEL_SCHEME, ms: lap() })
+
+    const price = await currentPrice(visit.request, route)
+    // What the client echoes is the most that it agreed to: what an earlier request left over is not for a higher price.
+    if (BigInt(visit.payment.accepted.amount ?? 0) < price) {
+      return correct(`${PREFIX}insufficient_authorization`, terms, id)
+    }
+    const owner = randomHex(16)
+    const leaseEndMs = Date.now() + leaseMs
+    const { reach, fingerprint } = judged
+    const order = { id: judged.id, fingerprint, owner, reach, proof: judged.proof, amount: price }
+    const reserved = await channels.authorizeAndReserve(id, {
+      ...order,
+      leaseEndsAtMs: leaseEndMs,
+      maxAttempts: attempts,
+    })
+    if (typeof reserved === 'object') return alreadyCharged(reserved.charged)
+    if (reserved === 'attempts_exhausted') return correct(reserved, terms, id)
+    if (reserved === 'channel_not_found') return refuse(reserved)
+    if (reserved !== 'reserved') return correct(`${PREFIX}${reserved}`, terms, id)
+    emit?.({ type: 'claimed', route: name, scheme: CHANNEL_SCHEME, ms: lap() })
+
+    const held = { id: judged.id, owner }
+    const meter = meterOf(id, held, price)
+    const claims = keepClaims(
+      {
+        renew: (ms) => channels.renew(id, { ...held, leaseEndsAtMs: Date.now() + ms }),
+        commit: () => channels.charge(id, { ...held, amount: meter.cost }),
+        release: () => channels.release(id, held),
+        noteDelivery: undefined,
+      },
+      { leaseMs, leaseEndMs },
+    )
+    const { payer } = terms.config
+    let extra: ChannelOutcome | undefined
+    return {
+      kind: 'taken',
+      settled: {
+        kind: 'settled',
+        settlement: { success: true, transaction, network, payer, amount: String(price) },
+        async commit() {
+          const paid = { commitmentId: commitment, chargedAmount: String(meter.cost) }
+          extra = await settledOutcome(id, paid, proof.receipt === false ? undefined : hash).catch(() => undefined)
+        },
+        async release() {},
+        outcome: () => ({ amount: String(meter.cost), ...(extra && { extra: { ...extra } }) }),
+      },
+      scheme: CHANNEL_SCHEME,
+      amount: price,
+      claims,
+      meter,
+      ms: lap(),
+    }
+  }
+
+  /** After the charge, from what is at hand. `hash`: of the request, if a receipt is wanted. */
+  async function settledOutcome(
+    id: ChannelId,
+    payment: Pick<ChannelOutcome, 'commitmentId' | 'chargedAmount'>,
+    hash: Uint8Array | undefined,
+  ): Promise<ChannelOutcome | undefined> {
+    const channel = await channels.recentState(id)
+    if (channel === undefined) return undefined
+    const outcome = { ...payment, channelState: stateOf(id, channel) }
+    return hash ? receipts.sign(outcome, hash) : outcome
+  }
+
+  function meterOf(id: ChannelId, held: { readonly id: string; readonly owner: string }, price: bigint): Meter {
+    let max = price
+    let cost = price
+    return {
+      get cost() {
+        return cost
+      },
+      charge(amount) {
+        if (typeof amount !== 'bigint' || amount < 0n || amount > max) {
+          throw new ChargeError(`A charge is a bigint in raw, from 0 to what is reserved (${max} raw).`)
+        }
+        cost = amount
+      },
+      async reserve(wanted) {
+        if (typeof wanted !== 'bigint' || !(await channels.reserve(id, { ...held, amount: wanted }))) return false
+        max = wanted
+        cost = wanted
+        return true
+      },
+    }
+  }
+
+  async function open(payload: OpenPayload, visit: Visit): Promise<Refusal | Taken | Replied> {
+    const { config, macKey, blockHash: block, authorization, proof } = payload
+    const made = offering.open(visit.payment.accepted.extra)
+    if (made === undefined || made.offer.nonce !== config.nonce) return refuse('nonce')
+    const { offer, issuedAtMs } = made
+    if (block === undefined || !isOfTerms(config, offer, network, origin)) return refuse('binding')
+    if (bytesToHex(sha256(hexToBytes(macKey))) !== config.macKeyHash) return refuse('mac')
+    const id = channelId(config)
+    if (proof !== undefined && proof.channelId !== id) return refuse('payload')
+    if (issuedAtMs < (await payee.store.epochMs())) return refusal('store_reset')
+
+    const known = await channels.state(id)
+    if (!known?.depositBlocks.includes(block)) {
+      if (Date.now() >= 1_000 * config.expiresAt) return refuse('channel_expired')
+      const [min, max] = [BigInt(offer.minDeposit), BigInt(offer.maxDeposit)]
+      const wanted = { asker: offer.nonce, payer: config.payer, tag: depositTag(config.nonce), min, max }
+      const amount = await deposits.find(block, wanted, visit.request)
+      if (amount === 'too_many_attempts') return refusal(amount)
+      if (typeof amount === 'string') return refuse(amount)
+      if (!isOpeningAuthorized(config, block, authorization)) return refuse('authorization')
+      const bounds = { min: offer.minDeposit, max: offer.maxDeposit }
+      const opened = await channels.open({ config, macKey, deposits: bounds }, { block, amount })
+      if (opened !== 'opened') return refuse(opened)
+      payee.emit?.({ type: 'channel_opened', mode: config.mode, amount })
+    }
+    return proof ? pay(proof, visit, block) : replied(config, await outcomeOf(config, id), block)
+  }
+
+  async function topUp({ channelId: id, blockHash: block, mac }: TopUpPayload, { request }: Visit) {
+    const terms = await ownTerms(id)
+    if (terms === undefined) return refuse('channel_not_found')
+    if (!isMac(terms, topUpBytes(id, block), mac)) return refuse('mac')
+    const { config, deposits: bounds } = terms
+    const known = await channels.state(id)
+    if (!known?.depositBlocks.includes(block)) {
+      const [min, max] = [BigInt(bounds?.min ?? 0), BigInt(bounds?.max ?? 0)]
+      const wanted = { asker: id, payer: config.payer, tag: depositTag(config.nonce), min, max }
+      const amount = await deposits.find(block, wanted, request)
+      if (amount === 'too_many_attempts') return refusal(amount)
+      if (typeof amount === 'string') return correct(`${PREFIX}${amount}`, terms, id)
+      const added = await channels.topUp(id, { block, amount })
+      if (added !== 'added')
+        return added === 'attempts_exhausted' ? refusal(added) : correct(`${PREFIX}${added}`, terms, id)
+      payee.emit?.({ type: 'channel_topped_up', amount })
+    }
+    return replied(config, await outcomeOf(config, id), block)
+  }
+
+  async function authorize({ proof }: AuthorizePayload, visit: Visit): Promise<Refusal | Replied> {
+    const id = proof.channelId
+    const terms = await ownTerms(id)
+    if (terms === undefined) return refuse('channel_not_found')
+    const bound = await boundTo(visit)
+    if ('kind' in bound) return bound
+    const judged = await judge({ proof, paymentId: bound.id, request: bound.paid, use: 'authorize' })
+    if (judged.kind !== 'genuine') {
+      const code = judged.kind === 'refused' ? judged.code : 'proof'
+      return isSecret(code) ? refuse(code) : correct(`${PREFIX}${code}`, terms, id)
+    }
+    const authorized = await channels.authorize(id, judged satisfies Pick<Genuine, 'reach' | 'proof'>)
+    if (authorized === 'channel_not_found') return refuse(authorized)
+    if (authorized === 'attempts_exhausted') return refusal(authorized)
+    if (authorized !== 'authorized') return correct(`${PREFIX}${authorized}`, terms, id)
+    return replied(terms.config, await outcomeOf(terms.config, id))
+  }
+
+  async function close({ channelId: id, mac }: ClosePayload): Promise<Refusal | Replied> {
+    const terms = await ownTerms(id)
+    if (terms === undefined) return refuse('channel_not_found')
+    if (!isMac(terms, closeBytes(id), mac)) return refuse('mac')
+    // A block can take longer than a client waits. It is made all the same, and the client asks again.
+    const closed = await within(payee.confirmTimeoutMs, closing.close(id))
+    if (closed === 'busy') return correct(`${PREFIX}busy`, terms, id)
+    if (closed === 'channel_not_found') return refuse(closed)
+    return replied(terms.config, await outcomeOf(terms.config, id), closed?.refund)
+  }
+
+  async function tellState(payload: StatePayload): Promise<Refusal | Replied> {
+    if (!('blockHash' in payload)) {
+      const { channelId: id, mac } = payload
+      const terms = await ownTerms(id)
+      if (terms === undefined) return refuse('channel_not_found')
+      if (!isMac(terms, stateBytes(id), mac)) return refuse('mac')
+      return replied(terms.config, await outcomeOf(terms.config, id, { withProof: true }))
+    }
+    const { blockHash: block, issuedAt, signature } = payload
+    const nowSeconds = Date.now() / 1_000
+    if (Math.abs(nowSeconds - issuedAt) > STATE_WINDOW_SECONDS) return refuse('authorization')
+    const id = await channels.openedWith(block)
+    const terms = id === undefined ? undefined : await ownTerms(id)
+    if (id === undefined || terms === undefined) return refuse('channel_not_found')
+    if (Math.floor(nowSeconds) !== second) {
+      second = Math.floor(nowSeconds)
+      statesLeft = STATES_PER_SECOND
+    }
+    if (statesLeft-- <= 0) return refuse('busy')
+    if (!verifyMessage(stateText(block, issuedAt), signature, addressToPublicKey(terms.config.payer))) {
+      return refuse('authorization')
+    }
+    return replied(terms.config, await outcomeOf(terms.config, id, { withProof: true, withConfig: true }))
+  }
+
+  return {
+    async offer(request) {
+      const amount = await currentPrice(request, route)
+      return { amount, accepts: [offering.make(amount, route.maxTimeoutMs)] }
+    },
+
+    async take(payment, request) {
+      const { scheme, network: named } = payment.accepted
+      if (named !== undefined && named !== network) return refusal('invalid_network')
+      if (scheme !== CHANNEL_SCHEME) return refusal('invalid_scheme')
+      const payload = decodePayload(payment.payload)
+      const visit = { payment, request }
+      switch (payload?.type) {
+        case undefined:
+          return refuse('payload')
+        case 'token':
+        case 'voucher':
+          return pay(payload, visit)
+        case 'open':
+          return open(payload, visit)
+        case 'topup':
+          return topUp(payload, visit)
+        case 'authorize':
+          return authorize(payload, visit)
+        case 'close':
+          return close(payload)
+        case 'state':
+          return tellState(payload)
+      }
+    },
+  }
+}
+
+/** Refused before the MAC was found genuine: nothing is said about the channel. */
+const isSecret = (code: string): code is 'mac' | 'payload' | 'channel_not_found' =>
+  code === 'mac' || code === 'payload' || code === 'channel_not_found'
+
+/** SHA-256 of a body, which is left unread. A GET without a word of a body has none. */
+async function bodyHashOf(request: PaywallRequest): Promise<Uint8Array> {
+  const { method, headers } = request
+  const isBare = (method === 'GET' || method === 'HEAD') && !headers.get('transfer-encoding')
+  if (isBare && Number(headers.get('content-length') ?? 0) === 0) return NO_BODY
+  const body = await readBody(request, MAX_BODY_BYTES)
+  if (body === undefined) throw BODY_TOO_LARGE
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(body)))
+}
+
+/** What a promise gives; undefined when it takes longer. It goes on, and what becomes of it is for the next who asks. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms)
+  })
+  promise.catch(() => {})
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * The payee of channels that holds their deposits itself (`custodian: 'payee'`): its wallet, its channels in the store, and
+ * what it does by itself, which is to close what has expired and to give back what nobody opened.
+ */
+import { type Channels, createChannels } from '../../channel/channels.ts'
+import { createJudge, type JudgeProof } from '../../channel/proof.ts'
+import { createWorkSource, type WorkOption } from '../../client/work.ts'
+import type { EventListener } from '../../core/events.ts'
+import type { Seal } from '../../core/seal.ts'
+import type { Store } from '../../core/store.ts'
+import { createPayouts } from '../../custody/payouts.ts'
+import { type NanoAddress, type PrivateKey, WORK_THRESHOLDS } from '../../nano/index.ts'
+import type { Ledger, NanoNode, Network } from '../../rpc/index.ts'
+import { unref } from '../../rpc/wait.ts'
+import { type Closing, createClosing } from './closing.ts'
+import { createDeposits, type Deposits } from './deposits.ts'
+import { createOffering, type Offering } from './offer.ts'
+import { createReceipts, type Receipts } from './receipts.ts'
+import type { ChannelSettings } from './settings.ts'
+import { refundUnopened } from './unopened.ts'
+
+export interface PayeeOptions {
+  readonly settings: ChannelSettings
+  /** Of the deposit account, which is used for nothing else. */
+  readonly key: PrivateKey
+  readonly work: WorkOption
+  readonly representative: NanoAddress | undefined
+  readonly seal: Seal
+  readonly store: Store
+  readonly node: NanoNode
+  readonly ledger: Ledger
+  readonly network: Network
+  readonly realm: string
+  /** Empty: not known. */
+  readonly origin: string
+  readonly confirmTimeoutMs: number
+  readonly emit?: EventListener | undefined
+}
+
+/** Whom the cashiers of all routes share. */
+export interface Payee {
+  readonly network: Network
+  readonly origin: string
+  readonly account: NanoAddress
+  readonly store: Store
+  readonly channels: Channels
+  readonly judge: JudgeProof
+  readonly offering: Offering
+  readonly deposits: Deposits
+  readonly receipts: Receipts
+  readonly closing: Closing
+  /** How long a refund is waited for. */
+  readonly confirmTimeoutMs: number
+  readonly emit: EventListener | undefined
+  /** Ends what it does by itself. Channels stay as they are in the store. */
+  close(): Promise<void>
+}
+
+export async function openPayee(options: PayeeOptions): Promise<Payee> {
+  const { settings, key, representative, seal, store, node, ledger, network, realm } = options
+  const { origin, confirmTimeoutMs, emit } = options
+  const work = createWorkSource(options.work, node, WORK_THRESHOLDS[network])
+  const payouts = createPayouts({ key, node, work, store, ...(representative && { representative }) })
+  const account = payouts.address
+  const receipts = await createReceipts(key)
+  const channels = createChannels({ store, onConflict: () => emit?.({ type: 'channel_conflict' }) })
+  const closing = createClosing({ channels, payouts, ledger, confirmTimeoutMs, emit })
+  const ttlMs = 1_000 * settings.ttlSeconds
+  const unopened = {
+    ...{ store, node, ledger, payouts, minDeposit: settings.minDeposit, ttlMs },
+    onRefund: (amount: bigint) => emit?.({ type: 'deposit_returned', amount }),
+  }
+
+  const sweep = async () => {
+    await closing.sweep()
+    await refundUnopened(unopened).catch((fault: unknown) => emit?.({ type: 'refund_failed', fault }))
+  }
+  let sweeping: Promise<void> | undefined
+  const timer = setInterval(() => {
+    sweeping ??= sweep().finally(() => {
+      sweeping = undefined
+    })
+  }, settings.sweepMs)
+  unref(timer)
+
+  return {
+    ...{ network, origin, account, store, channels, receipts, closing, confirmTimeoutMs, emit },
+    judge: createJudge({ channels, maxStep: settings.maxStep }),
+    offering: createOffering({ seal, settings, account, network, realm, receiptKey: receipts.publicKey }),
+    deposits: createDeposits({ ledger, account, confirmTimeoutMs }),
+    async close() {
+      clearInterval(timer)
+      work.close()
+      await sweeping
+    },
+  }
+}
