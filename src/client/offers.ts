@@ -3,7 +3,7 @@ import { NoPayableOfferError, PaywallError } from '../errors.ts'
 import { addressToPublicKey, type NanoAddress, nanoAddress, type PublicKey, parseRaw, type Raw } from '../nano/index.ts'
 import type { Network } from '../rpc/index.ts'
 import type { PaymentRequired, PaymentRequirements, ResourceInfo } from '../x402/shapes.ts'
-import type { WireName } from '../x402/wires.ts'
+import { SESSION_ONLY, type WireName } from '../x402/wires.ts'
 import type { ReadBill } from './bills.ts'
 import { type Method, methodOf, session } from './methods.ts'
 
@@ -38,7 +38,7 @@ export interface OfferRules {
 
 /** The tag is the last 20 decimal digits of the amount; a smaller modulus would let strangers guess it. */
 export const TAG_MODULUS = 10n ** 20n
-/** The modulus that each form must have. Revision 7 has none: what bounds its tag is `maxTag` alone. */
+/** The modulus of a session's tag in each form. Revision 7 has none: what bounds its tag is `maxTag` alone. */
 const TAG_MODULI: Readonly<Record<WireName, bigint | undefined>> = {
   x402: TAG_MODULUS,
   'x402-v1': TAG_MODULUS,
@@ -111,8 +111,8 @@ function readOffer(offer: PaymentRequirements, rules: OfferRules): PayableOffer 
   const found = methodOf(offer)
   if (found === undefined) return 'it has no nanoSession, nanoTxn or nanoSignature'
   const { method, terms } = found
-  // The older forms do not echo the offer, and so cannot say that another way was taken.
-  if (method !== session && rules.wire !== 'x402') return 'its form has sessions alone'
+  // Those forms do not echo the offer, and so cannot say that another way was taken.
+  if (method !== session && SESSION_ONLY.includes(rules.wire)) return 'its form has sessions alone'
   if (!method.isPayable(offer.extra ?? {})) return 'its nonce or time is not one'
   try {
     return readTerms({ offer, method, terms }, rules)
@@ -136,7 +136,7 @@ function readTerms(
   const expiresAtMs = readExpiry(terms.expiresAt, offer, rules)
   if (price === 0n) return 'its price is nothing'
   if (amount !== price + tagAmount) return 'its amount is not the price and the tag'
-  const modulus = TAG_MODULI[rules.wire]
+  const modulus = method === session ? TAG_MODULI[rules.wire] : TAG_MODULUS
   const misfit = modulus === undefined ? undefined : tagMisfit(terms, amount, modulus)
   if (misfit !== undefined) return misfit
   if (tagAmount > rules.maxTag) return 'its tag amount is above the bound (option maxTagRaw)'

@@ -14,21 +14,24 @@ async function interop(...args: string[]) {
 }
 
 test.skipIf(!isInstalled)('official clients pay us, and we pay official servers: a row for each pair', async () => {
-  const { status, output } = await interop('--json', '--only', '@x402/fetch,nano402/client')
+  const [clients, servers] = ['@x402/fetch;nano402/client', '@x402/express;nano402 (Hono)']
+  const { status, output } = await interop('--json', '--only', clients, '--against', servers)
   const { passed, failed, pairs }: { passed: number; failed: number; pairs: PairResult[] } = JSON.parse(output)
   expect([status, failed, passed], output).toEqual([0, 0, pairs.length])
-  const names = pairs.map(({ client, server }) => `${client} > ${server}`)
-  expect(names).toEqual(
-    expect.arrayContaining([
-      '@x402/fetch > nano402 (Express 5)',
-      '@x402/fetch > nano402 (Hono)',
-      '@x402/fetch > @x402/express',
-      'nano402/client > @x402/express, HTTP facilitator',
-      'nano402/client > @x402/hono, x402Facilitator',
-      'nano402/client > @x402/next',
-      'nano402/client > @faremeter/middleware (Hono)',
-    ]),
-  )
+  const rows = pairs.map(({ client, server, wire, mechanism }) => [client, server, wire, mechanism].join(' > '))
+  const ways = ['session', 'signed-block', 'signature']
+  const inX402 = (pair: string) => ways.map((way) => `${pair} > x402 > ${way}`)
+  expect(rows).toEqual([
+    ...inX402('@x402/fetch > @x402/express'),
+    ...inX402('@x402/fetch > nano402 (Hono)'),
+    '@x402/fetch > nano402 (Hono) > x402-v1 > session',
+    ...inX402('nano402/client > @x402/express'),
+    ...inX402('nano402/client > nano402 (Hono)'),
+    'nano402/client > nano402 (Hono) > x402-v1 > session',
+    'nano402/client > nano402 (Hono) > nanosession-3 > session',
+    'nano402/client > nano402 (Hono) > nanosession-5 > session',
+    ...ways.map((way) => `nano402/client > nano402 (Hono) > nanosession-7 > ${way}`),
+  ])
   for (const pair of pairs) {
     expect(Object.keys(pair)).toEqual(['client', 'server', 'wire', 'mechanism', 'passed', 'detail'])
   }

@@ -1,26 +1,29 @@
-/** Clients that pay: the official ones with our plug-ins, and our own. */
+/** Clients that pay: the official ones with our plug-ins, our own, and those that NanoSession's documents describe. */
 import { wrap } from '@faremeter/fetch'
 import { x402Client as AxiosX402Client, wrapAxiosWithPayment } from '@x402/axios'
 import { wrapFetchWithPayment, x402Client } from '@x402/fetch'
 import axios from 'axios'
 import { createPayer, type Payer } from 'nano402/client'
 import { paymentHandler } from 'nano402/faremeter'
+import { nanoSessionPaymentHandler } from 'nano402/nanosession'
 import { type NanoClient, nanoClient } from 'nano402/x402'
-import type { World } from '../support/world.ts'
-import type { Bought, Client, Wire } from './pair.ts'
+import { forms, settle } from '../support/forms.ts'
+import { challengeOf, paymentHeader } from '../support/world.ts'
+import type { Bought, Client, Trial } from './pair.ts'
 
 type Get = (url: string) => Promise<Bought>
 
-/** A client on an account of its own, made from a payer. */
-const client = (name: string, wires: readonly Wire[], get: (payer: Payer) => Get, isOurs = false): Client => ({
+/** A client made from a payer. */
+const client = (name: string, wires: Client['wires'], get: (payer: Payer) => Get): Client => ({
   name,
-  isOurs,
   wires,
-  async open({ devnet }: World) {
-    const { privateKey } = await devnet.fundedSeed()
+  open({ devnet }, { key: privateKey }, { wire }) {
     const budget = { perRequest: '0.01', total: '1' }
-    const payer = createPayer({ privateKey, rpc: devnet, network: 'nano:devnet', budget, work: 'cpu' })
-    return { account: payer.address, get: get(payer), close: () => payer.close() }
+    const payer = createPayer({
+      ...{ privateKey, rpc: devnet, network: 'nano:devnet', budget, work: 'cpu' },
+      wire: [wire],
+    })
+    return { get: get(payer), close: () => payer.close() }
   },
 })
 
@@ -40,6 +43,22 @@ const register = <
   payer: Payer,
 ) => client.register('nano:devnet', nanoClient(payer)).registerV1('nano:devnet', nanoClient(payer))
 
+/** A client written from the documents of one form, and not from our code. It is given no payer: it sends by itself. */
+const documents: Client = {
+  name: "NanoSession's documents",
+  wires: ['nanosession-3', 'nanosession-5', 'nanosession-7'],
+  mechanisms: ['session'],
+  open: (_world, purse, { wire }: Trial) => ({
+    async get(url) {
+      const form = forms.find(({ name }) => name === wire)
+      if (!form) throw new Error(`Nobody speaks ${wire}.`)
+      const bill = await form.read(await fetch(url))
+      return readAll(await fetch(url, { headers: bill.present(await settle(purse, bill)) }))
+    },
+    close() {},
+  }),
+}
+
 export const clients: readonly Client[] = [
   client('@x402/fetch', ['x402', 'x402-v1'], (payer) => {
     const pays = wrapFetchWithPayment(fetch, register(new x402Client(), payer))
@@ -56,5 +75,21 @@ export const clients: readonly Client[] = [
     const pays = wrap(fetch, { handlers: [paymentHandler(payer)], retryCount: 0 })
     return async (url) => readAll(await pays(url))
   }),
-  client('nano402/client', ['x402'], (payer) => async (url) => readAll(await payer.fetch(url)), true),
+  client(
+    'nano402/client',
+    ['x402', 'x402-v1', 'nanosession-3', 'nanosession-5', 'nanosession-7'],
+    (payer) => async (url) => readAll(await payer.fetch(url)),
+  ),
+  client('nano402/nanosession', ['x402', 'nanosession-7'], (payer) => {
+    const { handle } = nanoSessionPaymentHandler(payer)
+    return async (url) => {
+      const { accepts } = challengeOf(await fetch(url))
+      const [execer] = await handle({ request: url }, accepts)
+      if (!execer) throw new Error('Nothing that is offered can be paid.')
+      const { payload } = await execer.exec()
+      const headers = paymentHeader({ x402Version: 2, accepted: execer.requirements, payload })
+      return readAll(await fetch(url, { headers }))
+    }
+  }),
+  documents,
 ]

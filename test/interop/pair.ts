@@ -1,16 +1,16 @@
-/** One client against one server, over a socket and on a devnet: what is bought, what it cost, and whether a copy of the proof buys more. */
-import type { World } from '../support/world.ts'
+/** One client against one server, over a socket and on a devnet: what is bought, and what it cost. */
+import type { WireName } from 'nano402'
+import type { Purse, World } from '../support/world.ts'
 
 /** Ways to pay that are tried, each alone: names of the option `mechanisms`. */
 export type Mechanism = 'session' | 'signed-block' | 'signature'
 export const MECHANISMS: readonly Mechanism[] = ['session', 'signed-block', 'signature']
-/** Those that our payer can do, whoever asks it. */
-export const PAYABLE: readonly Mechanism[] = ['session']
-export type Wire = 'x402' | 'x402-v1'
+/** Forms in which an offer is echoed, so that it can be seen which was taken: the others have sessions alone. */
+export const ECHOING: readonly WireName[] = ['x402', 'nanosession-7']
 
 /** What is tried. */
 export interface Trial {
-  readonly wire: Wire
+  readonly wire: WireName
   readonly mechanism: Mechanism
 }
 
@@ -23,14 +23,14 @@ export interface Bought {
 /** A client that pays by itself. */
 export interface Client {
   readonly name: string
-  readonly isOurs: boolean
-  readonly wires: readonly Wire[]
-  /** Opens one on a funded account. */
-  open(world: World): Promise<OpenClient>
+  readonly wires: readonly WireName[]
+  /** Which ways to pay it knows. Left out: all. */
+  readonly mechanisms?: readonly Mechanism[]
+  /** Opens one that pays from this purse. */
+  open(world: World, purse: Purse, trial: Trial): OpenClient
 }
 
 export interface OpenClient {
-  readonly account: string
   get(url: string): Promise<Bought>
   close(): void
 }
@@ -38,8 +38,7 @@ export interface OpenClient {
 /** A server that sells `GET /report` for 0.001 XNO. */
 export interface Server {
   readonly name: string
-  readonly isOurs: boolean
-  readonly wires: readonly Wire[]
+  readonly wires: readonly WireName[]
   readonly mechanisms: readonly Mechanism[]
   open(world: World, trial: Trial): Promise<OpenServer>
 }
@@ -55,7 +54,7 @@ export interface OpenServer {
 export interface PairResult {
   readonly client: string
   readonly server: string
-  readonly wire: Wire
+  readonly wire: WireName
   readonly mechanism: Mechanism
   readonly passed: boolean
   readonly detail: string

@@ -33,14 +33,23 @@ type Served = Pick<OpenServer, 'url' | 'close'>
 
 const ours = ({ name, serve }: Framework): Server => ({
   name: `nano402 (${name})`,
-  isOurs: true,
-  wires: ['x402', 'x402-v1'],
+  wires: ['x402', 'x402-v1', 'nanosession-3', 'nanosession-5', 'nanosession-7'],
   mechanisms: MECHANISMS,
   async open({ options }, { wire, mechanism }) {
-    const publicUrl = 'https://shop.example' // Faremeter's client of version 1 takes no path for a resource
-    const how = { ...options, publicUrl, wire: [wire], mechanisms: [mechanism] }
-    const { url, ...served } = await serve(how, () => ({ body: REPORT }))
-    return { url: `${url}/report`, ...served }
+    // Behind a proxy, as most are, so that it can say where it is: Faremeter's client of version 1 takes no path for a resource.
+    let origin = ''
+    const proxy = await listenFetch((request) => fetch(new Request(origin + new URL(request.url).pathname, request)))
+    const how = { ...options, publicUrl: proxy.url, wire: [wire], mechanisms: [mechanism] }
+    const served = await serve(how, () => ({ body: REPORT }))
+    origin = served.url
+    return {
+      url: `${proxy.url}/report`,
+      runs: served.runs,
+      async close() {
+        await proxy.close()
+        await served.close()
+      },
+    }
   },
 })
 
@@ -54,7 +63,6 @@ export interface Given extends Trial {
 /** A server of somebody else that charges through our facilitator. */
 const stock = (name: string, wires: Server['wires'], serve: (given: Given) => Promise<Served>): Server => ({
   name,
-  isOurs: false,
   wires,
   mechanisms: MECHANISMS,
   async open(world, trial) {
