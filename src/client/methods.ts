@@ -1,6 +1,7 @@
 /** The ways to pay, as the payer does them: where an offer of each is recognised, who publishes, and what is presented. */
-import { blockToJson, hashBlock, type Signature, type StateBlock } from '../nano/index.ts'
+import { blockToJson, hashBlock, type StateBlock } from '../nano/index.ts'
 import type { PaymentRequirements } from '../x402/shapes.ts'
+import type { Signer } from './wallet.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -12,8 +13,8 @@ export interface Method {
   readonly publisher: Publisher
   /** Whether the rest of `extra` is as this way needs it. */
   isPayable(extra: Fields): boolean
-  /** The mechanism's part of x402's payment payload. `sign` signs a text as the paying account. */
-  payload(block: StateBlock, offer: PaymentRequirements, sign: (text: string) => Signature): Fields
+  /** The mechanism's part of x402's payment payload. */
+  payload(block: StateBlock, offer: PaymentRequirements, sign: Signer): Fields
 }
 
 export type Publisher = 'payer' | 'server'
@@ -41,8 +42,19 @@ export const signature: Method = {
   isPayable: ({ nonce, validBefore }) => isNonce(nonce) && isUnixTime(validBefore),
   payload(block, { extra }, sign) {
     const blockHash = hashBlock(block).toLowerCase()
-    const signed = sign(`${blockHash}:${extra?.nonce}:${extra?.validBefore}`)
+    const signed = sign.message(`${blockHash}:${extra?.nonce}:${extra?.validBefore}`)
     return { blockHash, account: block.account, signature: signed.toLowerCase() }
+  },
+}
+
+/** The stateless variant of NanoSession revision 7: no session and no tag, and a signature over the block and a URL. */
+export const receipt: Method = {
+  terms: 'nanoSignature',
+  publisher: 'payer',
+  isPayable: () => true,
+  payload(block, offer, sign) {
+    const proof = hashBlock(block)
+    return { proof, signature: sign.receipt(proof, String(termsOf(receipt, offer)?.url)) }
   },
 }
 
@@ -50,13 +62,13 @@ export const signature: Method = {
  * The best first, for a request that is alone. A signed block saves the way to a node and the wait for it, and moves no
  * money unless the server publishes it. A signature costs both sides work and gives a payer nothing that a session does not.
  */
-export const ALONE: readonly Method[] = [signedBlock, session, signature]
+export const ALONE: readonly Method[] = [signedBlock, session, signature, receipt]
 
 /**
  * The best first, while other requests are under way. The blocks of an account follow each other: each signed one has to
  * wait until the one before is confirmed, while those that we publish ourselves are confirmed together.
  */
-export const SIDE_BY_SIDE: readonly Method[] = [session, signature, signedBlock]
+export const SIDE_BY_SIDE: readonly Method[] = [session, signature, receipt, signedBlock]
 
 function termsOf({ terms }: Method, { extra }: PaymentRequirements): Fields | undefined {
   const found = extra?.[terms]
@@ -67,7 +79,9 @@ function termsOf({ terms }: Method, { extra }: PaymentRequirements): Fields | un
 export function methodOf(offer: PaymentRequirements): { readonly method: Method; readonly terms: Fields } | undefined {
   for (const method of SIDE_BY_SIDE) {
     const terms = termsOf(method, offer)
-    if (terms) return { method, terms }
+    if (terms === undefined) continue
+    const isReceipt = method === signature && offer.extra?.nonce === undefined && terms.url !== undefined
+    return { method: isReceipt ? receipt : method, terms }
   }
   return undefined
 }

@@ -2,10 +2,11 @@
 import { NoPayableOfferError, PaywallError } from '../errors.ts'
 import { addressToPublicKey, type NanoAddress, nanoAddress, type PublicKey, parseRaw, type Raw } from '../nano/index.ts'
 import type { Network } from '../rpc/index.ts'
+import { SIGNED_MESSAGE } from '../x402/nanosession-7.ts'
 import type { PaymentRequired, PaymentRequirements, ResourceInfo } from '../x402/shapes.ts'
 import { SESSION_ONLY, type WireName } from '../x402/wires.ts'
 import type { ReadBill } from './bills.ts'
-import { type Method, methodOf, session } from './methods.ts'
+import { type Method, methodOf, receipt, session } from './methods.ts'
 
 /** An offer that was checked. Amounts in raw. */
 export interface PayableOffer {
@@ -18,6 +19,7 @@ export interface PayableOffer {
   readonly amount: Raw
   readonly price: Raw
   readonly payTo: NanoAddress
+  /** Empty where there is no session. */
   readonly sessionId: string
   readonly expiresAtMs: number
 }
@@ -25,6 +27,8 @@ export interface PayableOffer {
 export interface OfferRules {
   /** The form in which the offers are made. */
   readonly wire: WireName
+  /** Where the 402 came from. */
+  readonly url: string
   /** Which way to pay is taken of offers that cost the same: the first. */
   readonly methods: readonly Method[]
   readonly network: Network
@@ -63,12 +67,16 @@ export interface ChosenOffer {
  * @param url - Where the 402 came from.
  * @throws {@link NoPayableOfferError} (`ERR_NO_PAYABLE_OFFER`), which says why for each offer of each bill.
  */
-export function chooseFrom(bills: readonly ReadBill[], url: string, rules: Omit<OfferRules, 'wire'>): ChosenOffer {
+export function chooseFrom(
+  bills: readonly ReadBill[],
+  url: string,
+  rules: Omit<OfferRules, 'wire' | 'url'>,
+): ChosenOffer {
   const errors: NoPayableOfferError[] = []
   for (const { wire, required } of bills) {
     try {
       const { resource, extensions } = required
-      return { offer: chooseOffer(required, url, { ...rules, wire }), resource, ...(extensions && { extensions }) }
+      return { offer: chooseOffer(required, { ...rules, wire, url }), resource, ...(extensions && { extensions }) }
     } catch (error) {
       if (!(error instanceof NoPayableOfferError)) throw error
       errors.push(error)
@@ -86,10 +94,10 @@ export function chooseFrom(bills: readonly ReadBill[], url: string, rules: Omit<
 /**
  * The cheapest offer that may be paid, and of equals the best way. The order of `accepts` is the server's and decides nothing.
  *
- * @param url - Where the 402 came from.
  * @throws {@link NoPayableOfferError} (`ERR_NO_PAYABLE_OFFER`), which says why for each offer.
  */
-function chooseOffer(required: PaymentRequired, url: string, rules: OfferRules): PayableOffer {
+function chooseOffer(required: PaymentRequired, rules: OfferRules): PayableOffer {
+  const { url } = rules
   const { url: resource } = required.resource
   if (!URL.canParse(resource, url) || new URL(resource, url).origin !== new URL(url).origin) {
     throw new NoPayableOfferError('The 402 is about a resource of another origin than the one that was asked.')
@@ -115,6 +123,7 @@ function readOffer(offer: PaymentRequirements, rules: OfferRules): PayableOffer 
   if (method !== session && SESSION_ONLY.includes(rules.wire)) return 'its form has sessions alone'
   if (!method.isPayable(offer.extra ?? {})) return 'its nonce or time is not one'
   try {
+    if (method === receipt) return readStateless({ offer, terms }, rules)
     return readTerms({ offer, method, terms }, rules)
   } catch (error) {
     if (error instanceof PaywallError) return 'an amount or account in it is not one'
@@ -131,24 +140,56 @@ function readTerms(
   const amount = parseRaw(offer.amount)
   const price = parseRaw(terms.resourceAmountRaw)
   const tagAmount = parseRaw(terms.tagAmountRaw)
-  const payTo = nanoAddress(offer.payTo)
   const { id } = terms
-  const expiresAtMs = readExpiry(terms.expiresAt, offer, rules)
   if (price === 0n) return 'its price is nothing'
   if (amount !== price + tagAmount) return 'its amount is not the price and the tag'
   const modulus = method === session ? TAG_MODULI[rules.wire] : TAG_MODULUS
   const misfit = modulus === undefined ? undefined : tagMisfit(terms, amount, modulus)
   if (misfit !== undefined) return misfit
   if (tagAmount > rules.maxTag) return 'its tag amount is above the bound (option maxTagRaw)'
+  if (typeof id !== 'string' || id === '') return 'its session has no id'
+  const due = readDue(offer, terms.expiresAt, rules)
+  return typeof due === 'string' ? due : { wire: rules.wire, offer, method, amount, price, sessionId: id, ...due }
+}
+
+/** Revision 7 without a session: the price is all that is sent, and the signature says what it was for. */
+function readStateless(
+  { offer, terms }: { readonly offer: PaymentRequirements; readonly terms: Terms },
+  rules: OfferRules,
+): PayableOffer | string {
+  // In x402 two requests would have the same offer, and a payer that pays an offer once would pay for one of them.
+  if (rules.wire !== 'nanosession-7') return 'it has no nonce'
+  if (terms.messageToSign !== SIGNED_MESSAGE) return `what it has signed is not ${SIGNED_MESSAGE}`
+  if (!isSameResource(terms.url, rules.url)) return 'the URL that it has signed is not the one that was asked'
+  const amount = parseRaw(offer.amount)
+  if (amount === 0n) return 'its price is nothing'
+  const due = readDue(offer, undefined, rules)
+  if (typeof due === 'string') return due
+  return { wire: rules.wire, offer, method: receipt, amount, price: amount, sessionId: '', ...due }
+}
+
+/** What a signature over a URL is for must be what we ask for. A fragment names nothing that is sent. */
+function isSameResource(url: unknown, asked: string): boolean {
+  if (typeof url !== 'string' || !URL.canParse(url, asked)) return false
+  const [one, other] = [new URL(url, asked), new URL(asked)]
+  return one.origin === other.origin && one.pathname === other.pathname && one.search === other.search
+}
+
+/** Whom to pay, and until when; or why not. */
+function readDue(
+  offer: PaymentRequirements,
+  expiresAt: unknown,
+  rules: OfferRules,
+): Pick<PayableOffer, 'payTo' | 'expiresAtMs'> | string {
+  const payTo = nanoAddress(offer.payTo)
+  const expiresAtMs = readExpiry(expiresAt, offer, rules)
   if (addressToPublicKey(payTo) === BURN_KEY) return 'it pays the account that nobody has'
   if (addressToPublicKey(payTo) === addressToPublicKey(rules.self)) return 'it pays our own account'
   if (rules.pinned !== undefined && addressToPublicKey(payTo) !== addressToPublicKey(rules.pinned)) {
     return 'it pays another account than the one pinned for this origin'
   }
-  if (typeof id !== 'string' || id === '') return 'its session has no id'
   if (!Number.isSafeInteger(expiresAtMs)) return 'its expiry is not a time'
-  if (expiresAtMs <= rules.nowMs) return 'it has expired'
-  return { wire: rules.wire, offer, method, amount, price, payTo, sessionId: id, expiresAtMs }
+  return expiresAtMs <= rules.nowMs ? 'it has expired' : { payTo, expiresAtMs }
 }
 
 /** Why the tag is not the end of the amount, which must be a price of zeros there, and the tag. */

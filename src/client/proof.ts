@@ -11,7 +11,7 @@ export function proofOf({ hash, unfinished }: OpenEntry): PaymentProof {
   const payment = { x402Version: X402_VERSION, resource, accepted: offer, payload } as const
   return {
     blockHash: hash,
-    sessionId: String(methodOf(offer)?.terms.id),
+    sessionId: String(methodOf(offer)?.terms.id ?? ''),
     headers: CLIENT_WIRES[wire].present({ ...payment, ...(extensions && { extensions }) }),
     url,
     method,

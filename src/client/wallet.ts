@@ -18,11 +18,13 @@ import {
   type Signature,
   type StateBlock,
   signBlock,
+  signHash,
   signMessage,
   type Work,
   workRoot,
   ZERO_HASH,
 } from '../nano/index.ts'
+import { receiptDigest } from '../nano/message.ts'
 import { accountInfo, blocksInfo, type NanoNode, publish, type Receivable, receivable } from '../rpc/index.ts'
 import { unlessAborted } from '../rpc/wait.ts'
 import type { PayerEvent } from './events.ts'
@@ -67,10 +69,17 @@ export interface Received {
   readonly amount: Raw
 }
 
+/** Signs as the account what can never be a block. */
+export interface Signer {
+  /** An off-chain message (NOMS). */
+  message(text: string): Signature
+  /** The hash of a block of ours and a URL, as NanoSession revision 7 has it. */
+  receipt(hash: BlockHash, url: string): Signature
+}
+
 export interface Wallet {
   readonly address: NanoAddress
-  /** Signs a text as the account: an off-chain message, which can never be a block. */
-  sign(text: string): Signature
+  readonly sign: Signer
   /** Signs and publishes one send. Rejects only while nothing is signed, or when `onSigned` does. */
   send(order: SendOrder): Promise<Sent>
   /** What became of a block of ours; publishes it again where the ledger lacks it, has its place free, and `mayPublish`. */
@@ -182,7 +191,10 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
 
   return {
     address,
-    sign: (text) => signMessage(text, key),
+    sign: {
+      message: (text) => signMessage(text, key),
+      receipt: (hash, url) => signHash(receiptDigest(hash, url), key),
+    },
 
     send({ to, amount, signal, beforeSigning, onSigned, handedOver }) {
       let signed: StateBlock | undefined

@@ -44,8 +44,9 @@ export function remoteCashier(ask: Ask, terms: RemoteTerms): Cashier {
 
   /** Asks for a claim, with as much of the request as it takes. */
   async function claim(payment: PresentedPayment, request: PaywallRequest, owner: string): Promise<Claimed> {
-    const { accepted, payload, extensions: more } = payment
-    const presented = { accepted, payload, ...(more && { extensions: more }) }
+    const { accepted, payload, extensions: more, signedUrl } = payment
+    const signed = signedUrl !== undefined && { signedUrl }
+    const presented = { accepted, payload, ...signed, ...(more && { extensions: more }) }
     let inputs: Inputs = {}
     let price: string | undefined
     for (let questions = 0; questions < MAX_QUESTIONS; questions++) {

@@ -109,6 +109,7 @@ function makeReaders() {
     }),
     payload: anyObject,
     extensions: z.optional(anyObject),
+    signedUrl: z.optional(z.string()),
   })
 
   const bound = {

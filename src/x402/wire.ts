@@ -17,6 +17,8 @@ export interface PresentedPayment {
   /** The mechanism's proof. */
   readonly payload: Readonly<Record<string, unknown>>
   readonly extensions?: Readonly<Record<string, unknown>>
+  /** NanoSession revision 7, stateless: the URL of the echoed offer, which is signed with the block's hash. */
+  readonly signedUrl?: string
 }
 
 /** Why payment headers cannot be read. */

@@ -12,6 +12,7 @@ import {
   offerOf,
   paymentHeader,
   paymentOf,
+  receiptFor,
   signedFor,
   type World,
 } from '../support/world.ts'
@@ -188,5 +189,80 @@ describe('N19: a signature over something else', () => {
     }
     const { extra: _, ...bare } = offer
     expect(await present({ ...payment, accepted: bare, payload })).toEqual(refusedAtOnce(400, 'invalid_payload'))
+  })
+})
+
+describe('a receipt of NanoSession revision 7, which is signed over block and URL', () => {
+  const openCounter7 = (options: PaywallOptions = {}) => openCounter({ wire: ['nanosession-7'], ...options })
+  const urlOf = ({ extra }: PaymentRequirements) => String((extra?.nanoSignature as { url?: string } | undefined)?.url)
+
+  test('buys one answer, in any spelling of its hash, and is spent under any mechanism', async () => {
+    const { shop, present } = await openCounter7()
+    const asked = await shop.ask()
+    const [offer, session] = [offerOf(asked, 'nanoSignature'), offerOf(asked, 'nanoSession')]
+    const hash = await world.buyer.pay(offer)
+    expect(await present(receiptFor(offer, hash.toLowerCase(), world.buyer))).toMatchObject(SERVED)
+    const spent = refusedAtOnce(402, 'payment_already_spent')
+    for (const again of [receiptFor(offer, hash, world.buyer), signedFor(offer, hash, world.buyer)]) {
+      expect(await present(again)).toEqual(spent)
+    }
+    expect(await present(paymentOf(session, hash))).toEqual(spent)
+    expect(await present({ x402Version: 2, accepted: session, payload: { proof: hash } })).toEqual(spent)
+  })
+
+  test('that somebody else signed is not his, and a stolen one pays no other offer', async () => {
+    const { offer, newOffer, hash, present } = await openCounter7()
+    const stranger = await world.purse()
+    expect(await present(receiptFor(offer, hash, stranger))).toMatchObject({ code: 'invalid_signature', ran: 0 })
+    const his = await newOffer()
+    for (const url of [urlOf(offer), urlOf(his)]) {
+      expect(await present(receiptFor(his, hash, world.buyer, url))).toMatchObject({ ran: 0, status: 402 })
+    }
+    const { payload } = receiptFor(offer, hash, world.buyer)
+    expect(await present({ ...receiptFor(his, hash, stranger), payload })).toMatchObject({ code: 'amount_mismatch' })
+    expect(await present(receiptFor(offer, hash, world.buyer))).toMatchObject(SERVED)
+  })
+
+  test('over a URL without this offer’s nonce at its end is refused without a lookup, whatever is echoed', async () => {
+    const { offer, newOffer, hash, present } = await openCounter7()
+    const other = urlOf(await newOffer())
+    const [bare = ''] = urlOf(offer).split('#')
+    for (const url of [bare, `${bare}#`, other, `${urlOf(offer)}0`, `${bare}${offer.extra?.nonce}`]) {
+      const { payload } = receiptFor(offer, hash, world.buyer, url)
+      const terms = { ...(offer.extra?.nanoSignature as object), url }
+      const accepted = { ...offer, extra: { ...offer.extra, nanoSignature: terms } }
+      expect(await present({ x402Version: 2, accepted, payload }), url).toEqual(FALSE)
+    }
+    expect(await present(receiptFor(offer, hash, world.buyer))).toMatchObject(SERVED)
+  })
+
+  test('does not count for an old block of the price, though its sender signs for it', async () => {
+    const { offer, present } = await openCounter7()
+    const old = await world.buyer.send(offer.payTo, 10n ** 27n)
+    expect(await present(receiptFor(offer, old, world.buyer))).toMatchObject({ code: 'amount_mismatch', ran: 0 })
+  })
+
+  test('is no payment where that form is off, without a sealed id, or with anything beside it', async () => {
+    const off = await openCounter()
+    const { accepted, ...unasked } = receiptFor(off.offer, off.hash, world.buyer, `/report#${off.offer.extra?.nonce}`)
+    expect(await off.present({ ...unasked, accepted })).toEqual(refusedAtOnce(400, 'invalid_payload'))
+    const { offer, hash, present } = await openCounter7()
+    const { payload, ...payment } = receiptFor(offer, hash, world.buyer)
+    const without = (...names: string[]) => {
+      const terms = Object.entries(offer.extra?.nanoSignature as object).filter(([name]) => !names.includes(name))
+      return { ...offer, extra: { ...offer.extra, nanoSignature: Object.fromEntries(terms) } }
+    }
+    expect(await present({ ...payment, accepted: without('id'), payload })).toEqual(
+      refusedAtOnce(400, 'session_id_required'),
+    )
+    expect(await present({ ...payment, accepted: without('url'), payload })).toEqual(
+      refusedAtOnce(400, 'invalid_payload'),
+    )
+    for (const more of [{ account: world.buyer.account }, { url: urlOf(offer) }]) {
+      expect(await present({ ...payment, payload: { ...payload, ...more } })).toEqual(
+        refusedAtOnce(400, 'invalid_payload'),
+      )
+    }
+    expect(await present({ ...payment, payload })).toMatchObject(SERVED)
   })
 })

@@ -2,6 +2,8 @@ import { createPaywall, type PaywallOptions, type WireName } from 'nano402'
 import { memoryJournal, type PayerOptions } from 'nano402/client'
 import { memoryStore } from 'nano402/stores/memory'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { decodeBase64, encodeBase64 } from '../../src/x402/base64.ts'
+import { decodePaymentPayload } from '../../src/x402/headers.ts'
 import { EVERY_FORM } from '../support/forms.ts'
 import { createWorld, type World } from '../support/world.ts'
 import { buyerFor, sentBy } from './support.ts'
@@ -251,3 +253,69 @@ test('the reason for a refusal is found in the body where a form has no header f
 test.each([[[]], [['x402-v3']]])('%j is no list of forms', async (wire) => {
   await expect(open(['x402'], { wire: wire as never })).rejects.toThrow(/Option wire .* nanosession-5/)
 })
+
+describe('NanoSession revision 7', () => {
+  test.each(['signed-block', 'signature'] as const)(
+    'is paid by %s as well, for it echoes what was taken',
+    async (way) => {
+      const { payer, sent } = await open(
+        ['nanosession-7'],
+        { wire: ['nanosession-7'] },
+        { shop: { mechanisms: [way] } },
+      )
+      expect((await payer.fetch(URL)).status).toBe(200)
+      expect(await sent()).toHaveLength(1)
+    },
+  )
+
+  /** An offer of its stateless variant, from a server that is not ours: no nonce, no session, no tag that is known. */
+  const stateless = (change: object = {}, { wire = 'nanosession-7' as WireName } = {}) =>
+    open(['nanosession-7'], { wire: [wire] }, { shop: { mechanisms: ['signature'] }, bend: withoutNonce(change) })
+
+  test('is paid by a receipt, a new one for each request', async () => {
+    const { payer, seen, sent } = await stateless()
+    for (const _ of [1, 2]) expect(await (await payer.fetch(URL)).text()).toBe('paid content')
+    const presented = seen.flatMap(({ headers }) => paymentIn(headers))
+    expect(presented.map(({ payload }) => Object.keys(payload))).toEqual([
+      ['proof', 'signature'],
+      ['proof', 'signature'],
+    ])
+    expect(await sent()).toHaveLength(2)
+  })
+
+  test.each([
+    ['another path', { url: 'http://shop.example/dear' }, /not the one that was asked/],
+    ['another query', { url: 'http://shop.example/report?x=1' }, /not the one that was asked/],
+    ['another origin', { url: 'http://other.example/report' }, /not the one that was asked/],
+    ['no URL that is one', { url: 'http://' }, /not the one that was asked/],
+    ['another message', { messageToSign: '0'.repeat(64) }, /not block_hash\+url/],
+    ['no URL', { url: undefined }, /nonce/],
+  ] as const)('has nothing signed over %s', async (_name, change, reason) => {
+    const { payer, sent } = await stateless(change)
+    await expect(payer.fetch(URL)).rejects.toThrow(reason)
+    expect(await sent()).toEqual([])
+  })
+
+  test('is not paid so as plain x402, where two requests would have one offer', async () => {
+    const { payer, sent } = await stateless({}, { wire: 'x402' })
+    await expect(payer.fetch(URL)).rejects.toThrow(/no nonce/)
+    expect(await sent()).toEqual([])
+  })
+})
+
+/** The first offer as the documents of revision 7 have it, with some of its terms changed. */
+const withoutNonce = (change: object): Bend =>
+  withHeaders({
+    'PAYMENT-REQUIRED': (header) => {
+      const required = JSON.parse(decodeBase64(header) ?? '')
+      const [{ extra, ...offer }] = required.accepts
+      const { id, url, messageToSign } = extra.nanoSignature
+      const nanoSignature = { id, url, messageToSign, ...change }
+      return encodeBase64(JSON.stringify({ ...required, accepts: [{ ...offer, extra: { nanoSignature } }] }))
+    },
+  })
+
+const paymentIn = (headers: Headers) => {
+  const payment = decodePaymentPayload(headers.get('PAYMENT-SIGNATURE') ?? '')
+  return typeof payment === 'string' ? [] : [payment]
+}

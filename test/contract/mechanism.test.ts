@@ -5,7 +5,7 @@ import { WORK_THRESHOLDS } from 'nano402/nano'
 import { createLedger } from 'nano402/rpc'
 import { type MechanismFixture, mechanismContract } from 'nano402/testing'
 import { describe, test } from 'vitest'
-import { createWorld, handover, type Purse, paymentOf, signedFor } from '../support/world.ts'
+import { createWorld, handover, type Purse, paymentOf, receiptFor, signedFor } from '../support/world.ts'
 
 type Offer = Parameters<MechanismFixture['pay']>[0]
 
@@ -38,6 +38,10 @@ const mechanisms = {
     async (buyer, offer) => handover(offer, await buyer.sign(offer.payTo, BigInt(offer.amount))),
   ),
   signature: over(signatureMechanism, async (buyer, offer) => signedFor(offer, await buyer.pay(offer), buyer)),
+  'signature, signed as in NanoSession revision 7,': over(signatureMechanism, async (buyer, offer) => {
+    const signedUrl = `/report#${offer.extra?.nonce}`
+    return { ...receiptFor(offer, await buyer.pay(offer), buyer, signedUrl), signedUrl }
+  }),
 }
 
 describe.each(Object.entries(mechanisms))('the %s mechanism', (_name, open) => {

@@ -4,7 +4,7 @@ import { REFUSALS, type RefusalCode } from 'nano402'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { EXAMPLE_TIME_MS, makeExamples } from './extension-examples.ts'
 import { examples } from './mechanism-examples.ts'
-import { exchanges, readBack, sessionPayload } from './wire-examples.ts'
+import { exchanges, readBack, receiptExample, sessionPayload } from './wire-examples.ts'
 
 const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
 
@@ -57,4 +57,12 @@ describe.each(Object.entries(exchanges))('the exchange in %s in docs/protocol.md
   test('has a payment that the server reads as a session and a block', () => {
     expect(readBack(name as WireName)).toMatchObject({ payload: sessionPayload })
   })
+})
+
+test('the receipt of NanoSession revision 7 in docs/protocol.md is what the code offers, and reads', () => {
+  const { terms, payload, presented } = receiptExample()
+  const shown = (what: string) =>
+    JSON.parse(new RegExp(`^<!-- receipt: ${what} -->\n\`\`\`json\n([^\`]*)\`\`\``, 'm').exec(text)?.[1] ?? 'null')
+  expect([shown('terms'), shown('payload')]).toEqual([terms, payload])
+  expect(presented).toMatchObject({ payload, signedUrl: terms.url })
 })

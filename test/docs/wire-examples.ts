@@ -3,9 +3,11 @@ import type { WireName } from 'nano402'
 import { answerFor } from '../../src/core/refusal.ts'
 import { decodeBase64 } from '../../src/x402/base64.ts'
 import { CLIENT_WIRES } from '../../src/x402/client-wires.ts'
+import { encodeHeader } from '../../src/x402/headers.ts'
 import type { PaymentPayload, PaymentRequired, SettlementResponse } from '../../src/x402/shapes.ts'
 import type { Header } from '../../src/x402/wire.ts'
 import { joinWires, WIRE_NAMES } from '../../src/x402/wires.ts'
+import { receiptFor } from '../support/world.ts'
 import { examples, payer } from './mechanism-examples.ts'
 
 const { offer, payload } = examples.session as NonNullable<(typeof examples)['session']>
@@ -56,6 +58,20 @@ export const exchanges: Readonly<Record<string, string>> = Object.fromEntries(
 export const readBack = (name: WireName) => {
   const presented = new Map(Object.entries(CLIENT_WIRES[name].present(payment)))
   return joinWires([name]).read({ get: (header) => presented.get(header) })
+}
+
+const signatureOffer = () => (examples.signature as NonNullable<(typeof examples)['signature']>).offer
+
+/** The stateless variant of revision 7: the terms as its wire writes them, and a payment as another client makes it. */
+export function receiptExample() {
+  const wire = joinWires(['nanosession-7'])
+  const [[, header] = ['', '']] = wire.offer({ ...required, accepts: [signatureOffer()] }).headers
+  const [accepted] = (JSON.parse(decodeBase64(header) ?? '') as PaymentRequired).accepts
+  if (!accepted) throw new Error('No offer.')
+  const made = receiptFor(accepted, transaction, payer)
+  const presented = wire.read({ get: (name) => (name === 'PAYMENT-SIGNATURE' ? encodeHeader(made) : null) })
+  const { url, messageToSign } = { ...(accepted.extra?.nanoSignature as Readonly<Record<string, string>> | undefined) }
+  return { terms: { url, messageToSign }, payload: made.payload, presented }
 }
 
 /** The payment as every form has it in the end. */

@@ -10,6 +10,7 @@ import {
   type Purse,
   paymentHeader,
   paymentOf,
+  receiptFor,
   signedFor,
   type World,
 } from '../support/world.ts'
@@ -60,6 +61,15 @@ test.each(forms)('a payment in the form $name buys one answer', async (form) => 
   const shop = openShop({ ...facilitator.options, wire: [form.name] })
   const bill = await form.read(await shop.ask())
   const headers = bill.present(await settle(world.buyer, bill))
+  expect((await shop.ask(headers)).status).toBe(200)
+  expect((await shop.ask(headers)).status).toBe(402)
+  expect(shop.runs()).toBe(1)
+})
+
+test('a receipt of NanoSession revision 7 buys one answer from a guard', async () => {
+  const shop = openShop({ ...facilitator.options, wire: ['nanosession-7'] })
+  const offer = offerOf(await shop.ask(), 'nanoSignature')
+  const headers = paymentHeader(receiptFor(offer, await world.buyer.pay(offer), world.buyer))
   expect((await shop.ask(headers)).status).toBe(200)
   expect((await shop.ask(headers)).status).toBe(402)
   expect(shop.runs()).toBe(1)

@@ -8,7 +8,7 @@ import { paymentHandler } from 'nano402/faremeter'
 import { nanoSessionPaymentHandler } from 'nano402/nanosession'
 import { type NanoClient, nanoClient } from 'nano402/x402'
 import { forms, settle } from '../support/forms.ts'
-import { challengeOf, paymentHeader } from '../support/world.ts'
+import { challengeOf, offerOf, paymentHeader, receiptFor } from '../support/world.ts'
 import type { Bought, Client, Trial } from './pair.ts'
 
 type Get = (url: string) => Promise<Bought>
@@ -43,16 +43,24 @@ const register = <
   payer: Payer,
 ) => client.register('nano:devnet', nanoClient(payer)).registerV1('nano:devnet', nanoClient(payer))
 
-/** A client written from the documents of one form, and not from our code. It is given no payer: it sends by itself. */
+/**
+ * A client written from the documents of one form, and not from our code. It is given no payer: it sends by itself. By
+ * `signature` it does the stateless variant of revision 7.
+ */
 const documents: Client = {
   name: "NanoSession's documents",
   wires: ['nanosession-3', 'nanosession-5', 'nanosession-7'],
-  mechanisms: ['session'],
-  open: (_world, purse, { wire }: Trial) => ({
+  mechanisms: ['session', 'signature'],
+  open: (_world, purse, { wire, mechanism }: Trial) => ({
     async get(url) {
+      const asked = await fetch(url)
+      if (mechanism === 'signature') {
+        const offer = offerOf(asked, 'nanoSignature')
+        return readAll(await fetch(url, { headers: paymentHeader(receiptFor(offer, await purse.pay(offer), purse)) }))
+      }
       const form = forms.find(({ name }) => name === wire)
       if (!form) throw new Error(`Nobody speaks ${wire}.`)
-      const bill = await form.read(await fetch(url))
+      const bill = await form.read(asked)
       return readAll(await fetch(url, { headers: bill.present(await settle(purse, bill)) }))
     },
     close() {},

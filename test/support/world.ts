@@ -1,4 +1,5 @@
 /** A devnet with a seller and a buyer who pays by hand, so that tests can pay wrongly, twice, or for somebody else. */
+import { blake2b } from 'blakejs'
 import { createDevnet, type Devnet } from 'nano402/devnet'
 import {
   addressToPublicKey,
@@ -16,6 +17,7 @@ import {
   raw,
   type StateBlock,
   signBlock,
+  signHash,
   signMessage,
   WORK_THRESHOLDS,
   workRoot,
@@ -132,6 +134,14 @@ export const signedFor = (
   const blockHash = hash.toLowerCase()
   const signature = signMessage(`${blockHash}:${nonce}:${validBefore}`, key).toLowerCase()
   return { x402Version: 2 as const, accepted: offer, payload: { blockHash, account, signature } }
+}
+
+/** The same under the stateless variant of NanoSession revision 7, over the URL that the offer has. */
+export function receiptFor(offer: PaymentRequirements, proof: string, { key }: Pick<Purse, 'key'>, url?: string) {
+  const { nanoSignature } = offer.extra as { nanoSignature: { url: string } }
+  const text = new TextEncoder().encode(proof + (url ?? nanoSignature.url))
+  const signature = signHash(Buffer.from(blake2b(text, undefined, 32)).toString('hex'), key)
+  return { x402Version: 2 as const, accepted: offer, payload: { proof, signature } }
 }
 
 /** Anything at all as a payment header: a value as JSON, or the text itself. */

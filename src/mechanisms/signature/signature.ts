@@ -1,6 +1,7 @@
 /**
  * The signature mechanism (`exact`, NanoSession revision 8 track B): the client pays first, as for a session, and then
  * signs block, nonce and expiry with the paying account's key. The nonce follows from our seal: nothing is remembered.
+ * Clients of revision 7 sign block and URL; the URL that their wire gives them ends with the nonce.
  */
 import { encodeFields } from '../../core/bytes.ts'
 import type { Mechanism, Proof } from '../../core/mechanism.ts'
@@ -12,21 +13,31 @@ import {
   addressToPublicKey,
   type BlockHash,
   blockHash,
+  type NanoAddress,
   nanoAddress,
   type PublicKey,
   type Signature,
   signature,
+  verifyHash,
   verifyMessage,
 } from '../../nano/index.ts'
+import { receiptDigest } from '../../nano/message.ts'
 import type { PresentedPayment } from '../../x402/wire.ts'
 import { createSearch, type ExactOptions, echoedId, exactOffer, termsOf, unixSeconds, verifiedSend } from '../exact.ts'
 
 /** What a payer presents: its send, and its signature as the sender. */
 export interface SignatureProof extends Proof {
   readonly hash: BlockHash
-  readonly key: PublicKey
   readonly signature: Signature
+  readonly signed: Signed
 }
+
+/** What the signature is over. */
+type Signed =
+  /** The message of revision 8, by an account that is named beside it. */
+  | { readonly kind: 'message'; readonly by: PublicKey }
+  /** Hash and URL, as they were presented: revision 7, which leaves it to the block who sent it. */
+  | { readonly kind: 'receipt'; readonly hash: string; readonly url: string }
 
 /** Makes the signature mechanism over a ledger. */
 export function signatureMechanism(options: ExactOptions): Mechanism<SignatureProof> {
@@ -43,15 +54,28 @@ export function signatureMechanism(options: ExactOptions): Mechanism<SignaturePr
 
     read: readSignatureProof,
 
-    async verify({ hash, key, signature }, quote, client) {
-      if (!verifyMessage(messageFor(hash, quote), signature, key)) return refusal('invalid_signature')
+    async verify({ hash, signature, signed }, quote, client) {
+      const isOverOurs =
+        signed.kind === 'message'
+          ? verifyMessage(messageFor(hash, quote), signature, signed.by)
+          : signed.url.endsWith(`#${nonceOf(quote)}`)
+      if (!isOverOurs) return refusal('invalid_signature')
       const found = await search.look(hash, quote, client)
       if (found === 'too_many_attempts') return refusal(found)
-      const send = await search.confirm({ hash, found, sender: key }, quote, client)
-      return isRefusal(send) ? send : verifiedSend(send, quote)
+      const sender = signed.kind === 'message' && { sender: signed.by }
+      const send = await search.confirm({ hash, found, ...sender }, quote, client)
+      if (isRefusal(send)) return send
+      return isSignedBy(send.block.account, signature, signed)
+        ? verifiedSend(send, quote)
+        : refusal('invalid_signature')
     },
   }
 }
+
+/** A message was verified before its block was looked up; whose a receipt has to be is known with the block alone. */
+const isSignedBy = (account: NanoAddress, signature: Signature, signed: Signed): boolean =>
+  signed.kind === 'message' ||
+  verifyHash(receiptDigest(signed.hash, signed.url), signature, addressToPublicKey(account))
 
 /** 32 bytes that belong to one sealed offer, as lower-case hex. */
 const nonceOf = ({ sessionId }: Quote): string =>
@@ -61,15 +85,30 @@ const nonceOf = ({ sessionId }: Quote): string =>
 const messageFor = (hash: BlockHash, quote: Quote): string =>
   `${hash.toLowerCase()}:${nonceOf(quote)}:${unixSeconds(quote.expiresAtMs)}`
 
-/** `{ blockHash, account, signature }` and nothing else; the sealed id stands in the echoed offer. */
+/** A payload of revision 8, or one of revision 7 where the wire has found what it is over. The sealed id is in the echoed offer. */
 function readSignatureProof(payment: PresentedPayment): SignatureProof | undefined {
-  const { blockHash: hash, account, signature: signed, ...others } = payment.payload
   const sessionId = echoedId(payment, 'nanoSignature')
-  if (sessionId === undefined || Object.keys(others).length > 0) return undefined
+  if (sessionId === undefined) return undefined
   try {
-    const key = addressToPublicKey(nanoAddress(account))
-    return { sessionId, hash: blockHash(hash), key, signature: signature(signed) }
+    const proof = payment.signedUrl === undefined ? readMessage(payment) : readReceipt(payment, payment.signedUrl)
+    return proof && { sessionId, ...proof }
   } catch {
     return undefined
   }
+}
+
+/** `{ blockHash, account, signature }` and nothing else. */
+function readMessage({ payload }: PresentedPayment): Omit<SignatureProof, 'sessionId'> | undefined {
+  const { blockHash: hash, account, signature: signed, ...others } = payload
+  if (Object.keys(others).length > 0) return undefined
+  const by = addressToPublicKey(nanoAddress(account))
+  return { hash: blockHash(hash), signature: signature(signed), signed: { kind: 'message', by } }
+}
+
+/** `{ proof, signature }` and nothing else. */
+function readReceipt({ payload }: PresentedPayment, url: string): Omit<SignatureProof, 'sessionId'> | undefined {
+  const { proof, signature: signed, ...others } = payload
+  if (Object.keys(others).length > 0) return undefined
+  const receipt = { kind: 'receipt', hash: String(proof), url } as const
+  return { hash: blockHash(proof), signature: signature(signed), signed: receipt }
 }
