@@ -42,12 +42,19 @@ export async function describeResource({
     resource: url,
     type: 'http',
     x402Version: X402_VERSION,
-    accepts: offers.accepts.map(({ extra: _, amount, ...offer }) => ({ ...offer, amount: withoutTag(amount) })),
+    accepts: distinct(
+      offers.accepts.map(({ extra: _, amount, ...offer }) => ({ ...offer, amount: withoutTag(amount) })),
+    ),
     lastUpdated: new Date(listedAtMs).toISOString(),
     ...about,
     extensions: { [BAZAAR]: bazaarEntry(options, methodOf(options)) },
   }
 }
+
+/** Ways to pay differ in `extra`: what is left of them may be the same. */
+const distinct = (accepts: readonly PaymentRequirements[]) => [
+  ...new Map(accepts.map((offer) => [JSON.stringify(offer), offer])).values(),
+]
 
 const withoutTag = (amount: string) => (BigInt(amount) - (BigInt(amount) % TAG_MODULUS)).toString()
 

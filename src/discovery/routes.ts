@@ -14,20 +14,21 @@ export interface SelfRoutesOptions {
   health(): Promise<{ readonly node: { readonly ok: boolean }; readonly store: { readonly ok: boolean } }>
 }
 
-/** Anybody may ask, so node and store are asked no more often than this. */
-const STATUS_MS = 5_000
+/** Anybody may ask, so node, store, prices and facilitator are asked no more often than this. */
+const REFRESH_MS = 5_000
 const MAX_PAGE = 100
 
 export function selfRoutes({ resources, publicKeys, health }: SelfRoutesOptions): SelfRoutes {
-  const currentHealth = refreshed(health, STATUS_MS)
+  const currentHealth = refreshed(health, REFRESH_MS)
+  const currentResources = refreshed(resources, REFRESH_MS)
   const pages: Readonly<Record<string, (query: URLSearchParams) => Promise<Response>>> = {
     '/.well-known/x402': async () => {
-      const items = await resources()
+      const items = await currentResources()
       const urls = [...new Set(items.map(({ resource }) => resource))]
       return page({ version: 1, x402Version: X402_VERSION, resources: urls, items })
     },
     '/discovery/resources': async (query) => {
-      const all = await resources()
+      const all = await currentResources()
       const limit = numberIn(query, 'limit', MAX_PAGE, MAX_PAGE)
       const offset = numberIn(query, 'offset', 0, all.length)
       const items = all.slice(offset, offset + limit)

@@ -44,9 +44,8 @@ export function remoteCashier(ask: Ask, terms: RemoteTerms): Cashier {
 
   /** Asks for a claim, with as much of the request as it takes. */
   async function claim(payment: PresentedPayment, request: PaywallRequest, owner: string): Promise<Claimed> {
-    const { accepted, payload, extensions: more, signedUrl } = payment
-    const signed = signedUrl !== undefined && { signedUrl }
-    const presented = { accepted, payload, ...signed, ...(more && { extensions: more }) }
+    const { accepted, payload, signedUrl } = payment // its extensions are no business of the facilitator's
+    const presented = { accepted, payload, ...(signedUrl !== undefined && { signedUrl }) }
     let inputs: Inputs = {}
     let price: string | undefined
     for (let questions = 0; questions < MAX_QUESTIONS; questions++) {

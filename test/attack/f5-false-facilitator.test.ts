@@ -91,6 +91,10 @@ describe('a claim at a facilitator that', () => {
     ['grants without success', settling({ success: false })],
     ['grants an amount that is none', settling({ amount: '-1' })],
     ['refuses for a reason that there is not', () => json({ refused: 'because' })],
+    [
+      'calls it spent, and does not say what',
+      () => json({ refused: 'payment_already_spent', spent: { session: 'x' } }),
+    ],
     ['asks without end', () => json({ needs: { inputs: ['header:x-plan'] } })],
   ])('%s is 503, grants nothing, and leaves the proof good', async (_, lie) => {
     const { shop, lie: turn } = await openTwisted('/claim', lie)

@@ -2,6 +2,7 @@
 import { PaymentRequirementsV2Schema, ResourceInfoSchema } from '@x402/core/schemas'
 import { createPaywall, type DiscoveredResource, type PaywallOptions, type RouteOptions } from 'nano402'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { startFacilitator } from '../support/facilitator.ts'
 import { challengeOf, createWorld, freshAccount, type World } from '../support/world.ts'
 
 const PUBLIC_URL = 'https://shop.example'
@@ -84,6 +85,29 @@ describe('what is listed is what the 402 asks', () => {
     for (const one of item?.accepts ?? []) PaymentRequirementsV2Schema.parse(one)
     ResourceInfoSchema.parse({ url: item?.resource, ...about })
   })
+})
+
+test('what a facilitator offers, by several mechanisms, is listed as its 402s ask it, once', async () => {
+  const facilitator = await startFacilitator(world, { mechanisms: ['session', 'signed-block', 'signature'] })
+  onTestFinished(() => facilitator.close())
+  const paywall = createPaywall({ ...facilitator.options, publicUrl: PUBLIC_URL })
+  const outcome = await paywall.route({ discovery: { path: '/report' } }).guard(new Request(`${PUBLIC_URL}/report`))
+  if (outcome.kind !== 'refused') throw new Error('It is free.')
+  const { accepts } = challengeOf(outcome.toResponse())
+  const [listed, ...others] = (await paywall.resources())[0]?.accepts ?? []
+  expect([accepts.length, others]).toEqual([3, []])
+  for (const { extra: _, amount, ...offer } of accepts) {
+    expect(listed).toEqual({ ...offer, amount: `${amount.slice(0, -20)}${'0'.repeat(20)}` })
+  }
+})
+
+test('a list is made no more often than every five seconds, however many ask', async () => {
+  let priced = 0
+  const { paywall, self } = open()
+  paywall.route({ price: () => `0.00${++priced}`, discovery: { path: '/priced' } })
+  await Promise.all(Array.from({ length: 100 }, () => self('/.well-known/x402')))
+  await Promise.all(Array.from({ length: 100 }, () => self('/discovery/resources')))
+  expect(priced).toBe(1)
 })
 
 test('the list is in the forms of x402, page by page, and names only routes that say where they are', async () => {

@@ -1,6 +1,8 @@
 /** What the facilitator answers to a stock x402 server, which shows it offers and payments and no request. */
+import type { Store } from 'nano402'
 import { createFacilitator, type Facilitator, type FacilitatorService } from 'nano402/facilitator'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { memoryStore } from 'nano402/stores/memory'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { PaymentRequirements } from '../../src/x402/shapes.ts'
 import { createWorld, paymentOf, randomHash, type World } from '../support/world.ts'
 
@@ -65,6 +67,37 @@ test('a payment is verified as often as anybody asks, and settled once', async (
     transaction: '',
   })
   expect(await shop.verify(request)).toMatchObject({ isValid: false, invalidReason: 'payment_already_spent' })
+})
+
+test('verifying writes nothing; what is settled is final, and noted as delivered', async () => {
+  const calls: string[] = []
+  const inner = memoryStore()
+  const tell =
+    <P extends unknown[], R>(name: string, step: (...parameters: P) => R) =>
+    (...parameters: P): R => {
+      calls.push(`${name} ${String(parameters[0]).split(':').slice(0, -1).join(':')}`)
+      return step(...parameters)
+    }
+  const { claim, renew, commit, release, write } = inner
+  const watched = { claim: tell('claim', claim), renew: tell('renew', renew), commit: tell('commit', commit) }
+  const store: Store = {
+    ...inner,
+    ...watched,
+    durable: true,
+    release: tell('release', release),
+    write: tell('write', write),
+  }
+  const own = createFacilitator({ network: 'nano:devnet', rpc: world.devnet, secret: world.options.secret, store })
+  onTestFinished(() => own.close())
+  const offer = await offered({}, own)
+  const request = call(offer, await world.buyer.pay(offer))
+  expect(await own.verify(request)).toMatchObject({ isValid: true })
+  expect(calls).toEqual([])
+  expect(await own.settle(request)).toMatchObject({ success: true })
+  expect(calls).toEqual([
+    ...['claim session', 'claim block', 'commit block', 'commit session'],
+    ...['write delivered:session', 'write delivered:block'],
+  ])
 })
 
 test('of a hundred settlements at once one succeeds', async () => {
