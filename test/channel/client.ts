@@ -20,6 +20,7 @@ import {
   decodeOutcome,
   depositTag,
   encodePayload,
+  type LastProof,
   receiptBytes,
   type ShownProof,
   stateText,
@@ -112,18 +113,23 @@ export async function prepareChannel(ask: Ask, purse: Purse, options: OpenOption
   /** A proof that authorises so many units in all, for one request. */
   async function proof(
     units: number | bigint,
-    { paymentId, request = GET, authorize = false }: { paymentId: string; request?: Request; authorize?: boolean },
+    {
+      paymentId,
+      request = GET,
+      authorize = false,
+      raw = BigInt(units) * unit,
+    }: { paymentId: string; request?: Request; authorize?: boolean; raw?: bigint },
   ): Promise<ShownProof> {
     const isToken = mode === 'payword-sha256'
     const kind = `${authorize ? 'authorize-' : ''}${isToken ? 'token' : 'voucher'}` as ProofKind
-    const reach = isToken ? String(units) : String(BigInt(units) * unit)
+    const reach = isToken ? String(units) : String(raw)
     const statement = proofBytes(kind, { channelId: id, reach, paymentId, requestHash: bound(request) })
     if (isToken) {
       const token = bytesToHex(chain.token(Math.min(Number(units), maxK)))
       return { type: 'token', channelId: id, k: Number(units), token, mac: hexMac(statement) }
     }
     const signature = bytesToHex(await signer.sign(statement))
-    return { type: 'voucher', channelId: id, cumulative: BigInt(reach), signature, mac: hexMac(statement) }
+    return { type: 'voucher', channelId: id, cumulative: raw, signature, mac: hexMac(statement) }
   }
 
   /** Presents anything at all. */
@@ -182,6 +188,10 @@ export async function prepareChannel(ask: Ask, purse: Purse, options: OpenOption
       const shown = encodePayload(await proof(units, { paymentId, request }))
       return present({ ...shown, ...change }, { paymentId, request })
     },
+    /** By a voucher of exactly so much in all. */
+    async payRaw(raw: bigint, { paymentId = newId() } = {}) {
+      return show(await proof(0, { paymentId, raw }), { paymentId })
+    },
     async authorize(units: number | bigint, { paymentId = newId(), request = GET as Request } = {}) {
       return show(
         { type: 'authorize', proof: await proof(units, { paymentId, request, authorize: true }) },
@@ -197,6 +207,14 @@ export async function prepareChannel(ask: Ask, purse: Purse, options: OpenOption
     stateByAccount(issuedAt = Math.floor(Date.now() / 1_000), key = purse.key) {
       const signature = signMessage(stateText(block, issuedAt), key)
       return show({ type: 'state', blockHash: block, issuedAt, signature }, { request: { ...GET, method: 'HEAD' } })
+    },
+    /** Whether this is a proof that this client gave. */
+    async isLastProof(last: LastProof | undefined): Promise<boolean> {
+      if (last === undefined) return false
+      if ('k' in last) return bytesToHex(chain.token(last.k)) === last.token
+      const said = { channelId: id, reach: last.cumulative, paymentId: last.paymentId }
+      const statement = proofBytes(last.kind, { ...said, requestHash: hexToBytes(last.requestHash) })
+      return (await ed25519Verifier(signer.publicKey))(statement, hexToBytes(last.signature))
     },
     /** Whether the receipt is the server's, over exactly this. */
     async isReceipt(outcome: ChannelOutcome, request?: Request) {
