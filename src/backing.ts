@@ -1,5 +1,5 @@
 /** What stands behind a paywall's routes: a node, a store and a secret of its own, or a facilitator that has them. */
-import { openChannels } from './channels.ts'
+import { openChannels } from '#channels'
 import { type Cashier, joinCashiers } from './core/cashier.ts'
 import { schemesOf } from './core/mechanism.ts'
 import { ownCashier } from './core/take.ts'

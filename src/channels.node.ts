@@ -1,5 +1,7 @@
-/** Channels of a deployment: what its options say of them, as values, and the payee that its routes share. */
-import { loadChannels } from '#mechanisms/channels'
+/**
+ * Channels of a deployment: what its options say of them, as values, and the payee that its routes share. All the rest is
+ * loaded only here, where they are offered.
+ */
 import type { Cashier } from './core/cashier.ts'
 import { TAG_MODULUS } from './core/quote.ts'
 import type { Deployment } from './deployment.ts'
@@ -39,7 +41,7 @@ export function openChannels(options: DeploymentOptions, deployment: Deployment,
   const account = publicKeyToAddress(derivePublicKey(key))
   const settings = settingsOf(options.channel)
   const representative = wallet.representative === undefined ? undefined : accountOf(wallet.representative)
-  const loading = loadChannels()
+  const loading = import('./mechanisms/channel/index.ts')
   const { node, ledger } = deployment
   const start = async (): Promise<Payee> => {
     const [{ openPayee }, store] = await Promise.all([loading, deployment.store()])
