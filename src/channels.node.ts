@@ -20,6 +20,7 @@ import {
 } from './nano/index.ts'
 import type { DeploymentOptions, Price, WalletOption } from './options.ts'
 import { parsePrice } from './pricing.ts'
+import * as z from './zod.ts'
 
 export interface ChannelDesk {
   /** The deposit account. */
@@ -37,6 +38,9 @@ export function openChannels(options: DeploymentOptions, deployment: Deployment,
       'Channels need an account for their deposits, used for nothing else: set NANO402_WALLET_SEED (option wallet).',
     )
   }
+  const schemas = makeSchemas()
+  check('wallet', schemas.wallet, wallet)
+  check('channel', schemas.channel, options.channel ?? {})
   const key = walletKey(wallet)
   const account = publicKeyToAddress(derivePublicKey(key))
   const settings = settingsOf(options.channel)
@@ -69,6 +73,60 @@ export function openChannels(options: DeploymentOptions, deployment: Deployment,
     },
     close: async () => (await starting?.catch(() => undefined))?.close(),
   }
+}
+
+/** What options of ours are, for the message that says they are not. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  seed: '64 hex digits',
+  index: 'an integer from 0',
+  key: '64 hex digits',
+  work: "'node', 'cpu', a URL, or a function",
+  representative: 'a Nano account',
+  modes: "a list of 'payword-sha256' and 'voucher-ed25519'",
+  maxStep: 'an integer from 1 to 1024',
+  maxK: 'an integer from 1 to 1048576',
+  ttlSeconds: 'an integer of at least 1',
+  closeGraceSeconds: 'an integer of at least 1',
+  sweepSeconds: 'an integer of at least 1',
+}
+
+/** @throws {@link ConfigError} (`ERR_CONFIG`) naming what is unknown or wrong; no value is quoted, as it may be a secret. */
+function check(name: 'wallet' | 'channel', schema: z.ZodMiniType & { readonly shape: object }, value: unknown): void {
+  const result = schema.safeParse(value)
+  if (result.success) return
+  const [issue] = result.error.issues
+  if (issue?.code === 'unrecognized_keys') {
+    throw new ConfigError(`Unknown option ${name}.${issue.keys[0]}. Known: ${Object.keys(schema.shape).join(', ')}.`)
+  }
+  const part = String(issue?.path[0] ?? '')
+  const expected = EXPECTED[part] ?? "an amount such as '0.001' (XNO), or { raw }"
+  throw new ConfigError(`Option ${name}.${part} is not what it should be: expected ${expected}.`)
+}
+
+function makeSchemas() {
+  const seconds = z.int().check(z.gte(1), z.lte(365 * 86_400))
+  const price = z.union([z.string(), z.strictObject({ raw: z.union([z.bigint(), z.string()]) })])
+  const func = z.custom<(...parts: never[]) => unknown>((value) => typeof value === 'function')
+  const wallet = z.strictObject({
+    seed: z.optional(z.string()),
+    index: z.optional(z.int().check(z.gte(0))),
+    key: z.optional(z.string()),
+    work: z.optional(z.union([z.string(), func])),
+    representative: z.optional(z.string()),
+  })
+  const channel = z.strictObject({
+    modes: z.optional(z.array(z.enum(['payword-sha256', 'voucher-ed25519'])).check(z.minLength(1))),
+    unit: z.optional(price),
+    minDeposit: z.optional(price),
+    suggestedDeposit: z.optional(price),
+    maxDeposit: z.optional(price),
+    maxStep: z.optional(z.int().check(z.gte(1), z.lte(MAX_STEP))),
+    maxK: z.optional(z.int().check(z.gte(1), z.lte(MAX_K))),
+    ttlSeconds: z.optional(seconds),
+    closeGraceSeconds: z.optional(seconds),
+    sweepSeconds: z.optional(seconds),
+  })
+  return { wallet, channel }
 }
 
 /** The secret is never part of a message. */

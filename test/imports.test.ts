@@ -39,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pricing: ['options', 'core', 'nano', 'errors'],
   observe: ['core', 'rpc'],
   deployment: [...['options', 'observe', 'secret', 'announce', 'rpc', 'stores', 'devnet'], ...['core', 'errors']],
-  channels: ['deployment', 'mechanisms', 'options', 'pricing', 'core', 'nano', 'errors'],
+  channels: ['deployment', 'mechanisms', 'options', 'pricing', 'core', 'nano', 'zod', 'errors'],
   backing: ['channels', 'deployment', 'mechanisms', 'options', 'remote', 'core', 'nano', 'x402', 'errors'],
   paywall: [
     ...['backing', 'deployment', 'discovery', 'extensions', 'options', 'pricing', 'rpc'],

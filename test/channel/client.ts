@@ -78,10 +78,12 @@ export interface OpenOptions {
   readonly offer?: PaymentRequirements
 }
 
-export type Channel = Awaited<ReturnType<typeof prepareChannel>>
+export interface Channel extends Awaited<ReturnType<typeof prepare>> {}
 
 /** Draws the secrets, and pays the deposit. Nothing is presented yet. */
-export async function prepareChannel(ask: Ask, purse: Purse, options: OpenOptions = {}) {
+export const prepareChannel = (...args: Parameters<typeof prepare>): Promise<Channel> => prepare(...args)
+
+async function prepare(ask: Ask, purse: Purse, options: OpenOptions = {}) {
   const { mode = 'payword-sha256', maxK = 200 } = options
   const offer = options.offer ?? channelOfferOf(await ask(GET.path))
   const extra = extraOf(offer)
@@ -132,99 +134,111 @@ export async function prepareChannel(ask: Ask, purse: Purse, options: OpenOption
     return { type: 'voucher', channelId: id, cumulative: raw, signature, mac: hexMac(statement) }
   }
 
-  /** Presents anything at all. */
-  async function present(
-    payload: unknown,
-    { paymentId, request = GET }: { paymentId?: string; request?: Request } = {},
-  ) {
-    const { method = 'GET', path = GET.path, body } = request as Request
-    const { extra: _, ...short } = offer
-    const isOpen = typeof payload === 'object' && payload !== null && 'type' in payload && payload.type === 'open'
-    const extensions =
-      paymentId === undefined ? {} : { extensions: { 'payment-identifier': { info: { id: paymentId } } } }
-    const payment = { x402Version: 2, accepted: isOpen ? offer : short, payload, ...extensions }
-    return ask(path, { method, headers: paymentHeader(payment), ...(body !== undefined && { body }) })
-  }
-  const show = (payload: ChannelPayload, more: Parameters<typeof present>[1] = {}) =>
-    present(encodePayload(payload), more)
-  const newId = () => randomHex(16)
+  /** The client at this server. */
+  const at = (via: Ask) => {
+    /** Presents anything at all. */
+    async function present(
+      payload: unknown,
+      {
+        paymentId,
+        request = GET,
+        offer: echoed = offer,
+      }: { paymentId?: string; request?: Request; offer?: PaymentRequirements } = {},
+    ) {
+      const { method = 'GET', path = GET.path, body } = request as Request
+      const { extra: _, ...short } = echoed
+      const isOpen = typeof payload === 'object' && payload !== null && 'type' in payload && payload.type === 'open'
+      const extensions =
+        paymentId === undefined ? {} : { extensions: { 'payment-identifier': { info: { id: paymentId } } } }
+      const payment = { x402Version: 2, accepted: isOpen ? echoed : short, payload, ...extensions }
+      return via(path, { method, headers: paymentHeader(payment), ...(body !== undefined && { body }) })
+    }
+    const show = (payload: ChannelPayload, more: Parameters<typeof present>[1] = {}) =>
+      present(encodePayload(payload), more)
+    const newId = () => randomHex(16)
 
-  const opening = async (first?: {
-    readonly units: number
-    readonly paymentId: string
-    readonly request?: Request
-  }) => ({
-    ...({ type: 'open', config, macKey: bytesToHex(macKey), blockHash: block } as const),
-    authorization: authorizeOpening(config, block, purse.key),
-    ...(first && { proof: await proof(first.units, first) }),
-  })
+    const opening = async (first?: {
+      readonly units: number
+      readonly paymentId: string
+      readonly request?: Request
+    }) => ({
+      ...({ type: 'open', config, macKey: bytesToHex(macKey), blockHash: block } as const),
+      authorization: authorizeOpening(config, block, purse.key),
+      ...(first && { proof: await proof(first.units, first) }),
+    })
 
-  return {
-    ...{
-      offer,
-      extra,
-      config,
-      id,
-      block,
-      chain,
-      unit,
-      tag,
-      macKey,
-      proof,
-      present,
-      show,
-      send,
-      newId,
-      opening,
-      hexMac,
-    },
-    purse,
-    /** Opens it, and pays the first request with it. */
-    async open(paymentId = newId()) {
-      return show(await opening({ units: 1, paymentId }), { paymentId })
-    },
-    openOnly: async () => show(await opening()),
-    async pay(units: number | bigint, { paymentId = newId(), request = GET as Request, change = {} as object } = {}) {
-      const shown = encodePayload(await proof(units, { paymentId, request }))
-      return present({ ...shown, ...change }, { paymentId, request })
-    },
-    /** By a voucher of exactly so much in all. */
-    async payRaw(raw: bigint, { paymentId = newId() } = {}) {
-      return show(await proof(0, { paymentId, raw }), { paymentId })
-    },
-    async authorize(units: number | bigint, { paymentId = newId(), request = GET as Request } = {}) {
-      return show(
-        { type: 'authorize', proof: await proof(units, { paymentId, request, authorize: true }) },
-        { paymentId, request },
-      )
-    },
-    close: () => show({ type: 'close', channelId: id, mac: hexMac(closeBytes(id)) }),
-    topUp: (blockHash: BlockHash) =>
-      show({ type: 'topup', channelId: id, blockHash, mac: hexMac(topUpBytes(id, blockHash)) }),
-    state: () =>
-      show({ type: 'state', channelId: id, mac: hexMac(stateBytes(id)) }, { request: { ...GET, method: 'HEAD' } }),
-    /** As who has lost everything but the account's key. */
-    stateByAccount(issuedAt = Math.floor(Date.now() / 1_000), key = purse.key) {
-      const signature = signMessage(stateText(block, issuedAt), key)
-      return show({ type: 'state', blockHash: block, issuedAt, signature }, { request: { ...GET, method: 'HEAD' } })
-    },
-    /** Whether this is a proof that this client gave. */
-    async isLastProof(last: LastProof | undefined): Promise<boolean> {
-      if (last === undefined) return false
-      if ('k' in last) return bytesToHex(chain.token(last.k)) === last.token
-      const said = { channelId: id, reach: last.cumulative, paymentId: last.paymentId }
-      const statement = proofBytes(last.kind, { ...said, requestHash: hexToBytes(last.requestHash) })
-      return (await ed25519Verifier(signer.publicKey))(statement, hexToBytes(last.signature))
-    },
-    /** Whether the receipt is the server's, over exactly this. */
-    async isReceipt(outcome: ChannelOutcome, request?: Request) {
-      const { receipt } = outcome
-      if (!receipt) return false
-      const verify = await ed25519Verifier(hexToBytes(extra.receiptKey))
-      const about = { requestHash: request && bound(request), issuedAt: receipt.issuedAt }
-      return verify(receiptBytes(outcome, about), hexToBytes(receipt.signature))
-    },
+    return {
+      ...{
+        offer,
+        extra,
+        config,
+        id,
+        block,
+        chain,
+        unit,
+        tag,
+        macKey,
+        proof,
+        present,
+        show,
+        send,
+        newId,
+        opening,
+        hexMac,
+      },
+      purse,
+      /** The same client at another server. */
+      on: (other: Ask): unknown => at(other),
+      /** Presents a whole payment. */
+      raw: (payment: unknown) => via(GET.path, { headers: paymentHeader(payment) }),
+      /** Opens it, and pays the first request with it. */
+      async open(paymentId = newId()) {
+        return show(await opening({ units: 1, paymentId }), { paymentId })
+      },
+      openOnly: async () => show(await opening()),
+      async pay(units: number | bigint, { paymentId = newId(), request = GET as Request, change = {} as object } = {}) {
+        const shown = encodePayload(await proof(units, { paymentId, request }))
+        return present({ ...shown, ...change }, { paymentId, request })
+      },
+      /** By a voucher of exactly so much in all. */
+      async payRaw(raw: bigint, { paymentId = newId() } = {}) {
+        return show(await proof(0, { paymentId, raw }), { paymentId })
+      },
+      async authorize(units: number | bigint, { paymentId = newId(), request = GET as Request } = {}) {
+        return show(
+          { type: 'authorize', proof: await proof(units, { paymentId, request, authorize: true }) },
+          { paymentId, request },
+        )
+      },
+      close: () => show({ type: 'close', channelId: id, mac: hexMac(closeBytes(id)) }),
+      topUp: (blockHash: BlockHash) =>
+        show({ type: 'topup', channelId: id, blockHash, mac: hexMac(topUpBytes(id, blockHash)) }),
+      state: () =>
+        show({ type: 'state', channelId: id, mac: hexMac(stateBytes(id)) }, { request: { ...GET, method: 'HEAD' } }),
+      /** As who has lost everything but the account's key. */
+      stateByAccount(issuedAt = Math.floor(Date.now() / 1_000), key = purse.key) {
+        const signature = signMessage(stateText(block, issuedAt), key)
+        return show({ type: 'state', blockHash: block, issuedAt, signature }, { request: { ...GET, method: 'HEAD' } })
+      },
+      /** Whether this is a proof that this client gave. */
+      async isLastProof(last: LastProof | undefined): Promise<boolean> {
+        if (last === undefined) return false
+        if ('k' in last) return bytesToHex(chain.token(last.k)) === last.token
+        const said = { channelId: id, reach: last.cumulative, paymentId: last.paymentId }
+        const statement = proofBytes(last.kind, { ...said, requestHash: hexToBytes(last.requestHash) })
+        return (await ed25519Verifier(signer.publicKey))(statement, hexToBytes(last.signature))
+      },
+      /** Whether the receipt is the server's, over exactly this. */
+      async isReceipt(outcome: ChannelOutcome, request?: Request) {
+        const { receipt } = outcome
+        if (!receipt) return false
+        const verify = await ed25519Verifier(hexToBytes(extra.receiptKey))
+        const about = { requestHash: request && bound(request), issuedAt: receipt.issuedAt }
+        return verify(receiptBytes(outcome, about), hexToBytes(receipt.signature))
+      },
+    }
   }
+  return at(ask)
 }
 
 /** A wallet for a server, on an account that nobody has opened. */
