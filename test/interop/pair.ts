@@ -41,13 +41,15 @@ export interface Server {
   readonly wires: readonly WireName[]
   readonly mechanisms: readonly Mechanism[]
   open(world: World, trial: Trial): Promise<OpenServer>
+  /** Ends what its shops have in common. */
+  close?(): Promise<void>
 }
 
 export interface OpenServer {
   /** Of the paid route. */
   readonly url: string
   /** How often the handler ran. */
-  runs(): number
+  runs(): number | Promise<number>
   close(): Promise<void>
 }
 

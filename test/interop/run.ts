@@ -42,7 +42,8 @@ async function trial(devnet: Devnet, purse: Purse, client: OpenClient, server: O
     const { status, body } = await client.get(server.url)
     if (status !== 200) return `purchase ${bought} was answered with ${status}: ${body.slice(0, 200)}`
     if (body !== REPORT) return `purchase ${bought} gave something else: ${body.slice(0, 200)}`
-    if (server.runs() !== bought) return `the handler ran ${server.runs()} times for ${bought} purchases`
+    const runs = await server.runs()
+    if (runs !== bought) return `the handler ran ${runs} times for ${bought} purchases`
     const paid = await sendsSince(devnet, before, purse)
     if (paid !== bought) return `${paid} payments were made for ${bought} purchases`
   }
@@ -100,6 +101,7 @@ export async function* runPairs(wanted: Wanted) {
       }
     }
   } finally {
+    for (const server of servers) await server.close?.()
     world.close()
   }
 }

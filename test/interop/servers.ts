@@ -1,12 +1,10 @@
 /** Servers that charge: our own, and the official ones with our plug-ins. */
-import { createRequire } from 'node:module'
 import { createMiddleware as createFaremeterExpress } from '@faremeter/middleware/express'
 import { createMiddleware as createFaremeterHono } from '@faremeter/middleware/hono'
 import { x402Facilitator } from '@x402/core/facilitator'
 import { type FacilitatorClient, HTTPFacilitatorClient, x402ResourceServer } from '@x402/core/server'
 import { paymentMiddleware as expressMiddleware } from '@x402/express'
 import { paymentMiddleware as honoMiddleware } from '@x402/hono'
-import type * as X402Next from '@x402/next'
 import express from 'express'
 import { Hono } from 'hono'
 import { createFacilitator, type Facilitator, type FacilitatorService, facilitatorApp } from 'nano402/facilitator'
@@ -19,15 +17,10 @@ import {
   type PaymentFlow,
   remoteFacilitator,
 } from 'nano402/x402'
-import type * as NextServer from 'next/server.js'
 import { counted, type Framework, frameworks, listen, listenFetch } from '../support/frameworks.ts'
 import type { World } from '../support/world.ts'
+import { nextServer } from './next.ts'
 import { MECHANISMS, type Mechanism, type OpenServer, REPORT, type Server, type Trial } from './pair.ts'
-
-/** Their ES modules can be resolved by Next's bundler alone; what they hold is the same. */
-const require = createRequire(import.meta.url)
-const { withX402, x402ResourceServer: X402NextServer }: typeof X402Next = require('@x402/next')
-const { NextRequest, NextResponse }: typeof NextServer = require('next/server')
 
 type Served = Pick<OpenServer, 'url' | 'close'>
 
@@ -152,13 +145,7 @@ export const servers: readonly Server[] = [
     }
     return serveHono(stockConfig(facilitator, world, { mechanism, client }), handler)
   }),
-  stock('@x402/next', ['x402'], async ({ facilitator, world, handler, mechanism }) => {
-    const { route } = stockConfig(facilitator, world, { mechanism })
-    const server = new X402NextServer(facilitatorClient(facilitator)).register(world.options.network, nanoServer())
-    const GET = withX402(async () => new NextResponse(handler()), route, server)
-    const served = await listenFetch(({ url, method, headers }) => GET(new NextRequest(url, { method, headers })))
-    return { ...served, url: served.url.replace('127.0.0.1', 'localhost') } // as Next calls it in what it says of itself
-  }),
+  nextServer,
   stock('@faremeter/middleware (Express)', ['x402', 'x402-v1'], async ({ facilitator, world, handler, ...trial }) => {
     const x402Handlers = [facilitatorHandler(facilitator, world.options)]
     const app = express()

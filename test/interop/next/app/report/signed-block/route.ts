@@ -1,0 +1,3 @@
+import { sell } from '../../sell.ts'
+
+export const GET = sell('signed-block')
