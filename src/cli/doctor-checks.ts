@@ -28,7 +28,11 @@ export async function checkConfiguration(configuration: Configuration): Promise<
   const own = [checkPayTo(payTo), checkPrice(price), checkPublicUrl(publicUrl)]
   if (hasFacilitator) {
     const why = 'a facilitator has it (NANO402_FACILITATOR): run this where it runs'
-    return [...own, ...['node', 'secret', 'store'].map((name) => check(name, 'skipped', why))]
+    const skipped = ['node', 'secret'].map((name) => check(name, 'skipped', why))
+    // It keeps answers here, if anything.
+    const { store } = configuration
+    const kept = store ? await attempt('store', () => checkStore(store)) : check('store', 'skipped', why)
+    return [...own, ...skipped, kept].flat()
   }
   const others = await Promise.all([
     checkNodes(configuration),

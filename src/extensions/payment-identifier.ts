@@ -26,7 +26,7 @@ export interface PaymentIdentifierOptions {
 }
 
 const BODY_READ =
-  'A payment identifier goes with a body, and something has read that before: put the paywall before body parsers.'
+  'A payment here goes with the body of its request, and something has read that before: put the paywall before body parsers.'
 
 /** How long a body may take from its first byte to its last if it is to be stored. */
 const MAX_COPY_MS = 30_000
@@ -50,7 +50,11 @@ type Stored = 'dropped' | { readonly status: number; readonly headers: readonly 
 /** Asks for ids, which name payments in a channel, and stores no answers. */
 export const askForIdentifier = (required: boolean): Extension => ({
   name: PAYMENT_IDENTIFIER,
-  offer: () => ({ info: { required }, schema: SCHEMA }),
+  offer(_required, request) {
+    // Said now, before anybody pays: a payment under an identifier, or in a channel, could not be used.
+    if (request.bodyUsed) throw new PriceError(BODY_READ)
+    return { info: { required }, schema: SCHEMA }
+  },
   read(payment) {
     const id = identifierIn(payment)
     if (id === undefined) return required ? refusal('payment_identifier_required') : undefined
@@ -61,14 +65,14 @@ export const askForIdentifier = (required: boolean): Extension => ({
 /** @param handlerTimeoutMs - How long a handler may take to start its answer. */
 export function paymentIdentifier(options: PaymentIdentifierOptions, handlerTimeoutMs: number): Extension {
   const { required = false, maxBytes = 65_536, maxBodyBytes = 1_048_576, keepMs = 3_600_000 } = options
+  const asking = askForIdentifier(required)
   return {
-    ...askForIdentifier(required),
+    ...asking,
 
-    offer(_required, request) {
-      // Both are said now, before anybody pays: a payment under an identifier could not be used.
-      if (request.bodyUsed) throw new PriceError(BODY_READ)
+    offer(offered, request) {
+      // For the same reason.
       if (required && Number(request.headers.get('content-length')) > maxBodyBytes) throw BODY_TOO_LARGE
-      return { info: { required }, schema: SCHEMA }
+      return asking.offer?.(offered, request)
     },
 
     async use(visit) {

@@ -132,6 +132,12 @@ describe('nano402 doctor', () => {
     ['publicUrl', { NANO402_PUBLIC_URL: 'api.example.com' }, 'failed', /no origin/],
     ['publicUrl', { NANO402_PUBLIC_URL: 'http://api.example.com' }, 'warning', /not https/],
     ['secret', { NANO402_FACILITATOR: 'https://facilitator.example' }, 'skipped', /a facilitator has it/],
+    [
+      'store',
+      { NANO402_FACILITATOR: 'https://facilitator.example', NANO402_STORE: 'sqlite:/no/such/folder/x' },
+      'failed',
+      /no such file/,
+    ],
   ])('%s with %j is %s', async (name, changed, verdict, says) => {
     const told = await doctor([], changed)
     expect(told.of(name)).toEqual({ name, verdict, says: expect.stringMatching(says) })

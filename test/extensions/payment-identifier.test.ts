@@ -6,6 +6,7 @@ import { memoryStore } from 'nano402/stores/memory'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { StoreError } from '../../src/errors.ts'
 import type { PaymentRequirements } from '../../src/x402/shapes.ts'
+import { freshWallet } from '../channel/client.ts'
 import { counted, expresses, frameworks, listen } from '../support/frameworks.ts'
 import { challengeOf, createWorld, offerOf, paymentHeader, paymentOf, type World } from '../support/world.ts'
 
@@ -270,8 +271,11 @@ describe.each(expresses)('a body parser, in $name', ({ express }) => {
   })
 })
 
-test('a standard request whose body was read before the paywall is 503 before anybody pays', async () => {
-  const { paywall } = open()
+test.each<[string, () => Partial<PaywallOptions>]>([
+  ['with identifiers', () => ({})],
+  ['with channels', () => ({ paymentIdentifier: false, mechanisms: ['channel', 'session'], wallet: freshWallet() })],
+])('a standard request whose body was read before a paywall %s is 503 before anybody pays', async (_, options) => {
+  const { paywall } = open(options())
   const request = new Request('http://shop.example/order', { method: 'POST', body: 'one' })
   await request.text()
   expect(await paywall.guard(request)).toMatchObject({ status: 503, code: 'price_unavailable' })

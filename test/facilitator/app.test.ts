@@ -75,6 +75,20 @@ describe('x402’s own facilitator client', () => {
     expect(await client.verify(...call)).toMatchObject({ isValid: false, invalidReason: 'payment_already_spent' })
   })
 
+  test('whose answer got lost settles again under its settlement id, and gets the same answer', async () => {
+    const offer = await offered(open)
+    const paymentPayload = paymentOf(offer, await world.buyer.pay(offer))
+    const call = { x402Version: 2, paymentPayload, paymentRequirements: offer }
+    const settle = (settlementId?: unknown) => post(`${open.url}/settle`, { ...call, settlementId })
+    for (const none of ['short', 7, 'x'.repeat(129)]) expect((await settle(none)).status).toBe(400)
+    const first = await settle('an-id-of-this-settlement')
+    expect(first.body).toMatchObject({ success: true })
+    expect((await settle('an-id-of-this-settlement')).body).toEqual(first.body)
+    for (const other of ['another-id-of-a-settlement', undefined]) {
+      expect((await settle(other)).body).toMatchObject({ success: false, errorReason: 'payment_already_spent' })
+    }
+  })
+
   test('asks with its token, and is told apart by it', async () => {
     const offer = await offered(closed, TOKEN)
     const call = asTheirs(offer, paymentOf(offer, await world.buyer.pay(offer)))
