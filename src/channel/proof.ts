@@ -33,6 +33,8 @@ export interface Genuine {
   readonly reach: bigint
   /** What has to be kept to show it to somebody else. */
   readonly proof: string
+  /** How far a token is from the best one: what it took to hash. */
+  readonly steps: number
 }
 
 /** On the wire with `invalid_batch_settlement_nano_` in front. */
@@ -139,7 +141,7 @@ export function createJudge(options: {
       if (!(await keys.isSigned?.(statement, hexToBytes(proof.signature)))) return refused('proof')
       const { signature } = proof
       const kept = keepVoucher({ kind: use === 'pay' ? 'voucher' : 'authorize-voucher', signature, hash, paymentId })
-      return { kind: 'genuine', id, fingerprint, reach: proof.cumulative, proof: kept }
+      return { kind: 'genuine', id, fingerprint, reach: proof.cumulative, proof: kept, steps: 0 }
     }
     const payword = config as PayWordConfig
     if (proof.k < 1 || proof.k > payword.maxK) return refused('payload')
@@ -150,7 +152,9 @@ export function createJudge(options: {
       if (current) judged = judgeToken(keys, payword, { shown: proof, channel: current })
     }
     if (judged !== 'genuine') return refused(judged)
-    return { kind: 'genuine', id, fingerprint, reach: BigInt(proof.k) * BigInt(payword.unit), proof: proof.token }
+    const reached = BigInt(proof.k) * BigInt(payword.unit)
+    const steps = Math.abs(proof.k - Number(channel.authorized / BigInt(payword.unit)))
+    return { kind: 'genuine', id, fingerprint, reach: reached, proof: proof.token, steps }
   }
 }
 

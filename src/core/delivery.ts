@@ -116,7 +116,8 @@ export function createDelivery(
     try {
       await claims.commit()
       await settled.commit()
-      emit?.({ type: 'delivered', route, payment: { ...facts, amount: meter.cost }, ms: Date.now() - grantedAtMs })
+      const payment = { ...facts, amount: meter.cost }
+      emit?.({ type: 'delivered', route, payment, reserved: facts.amount, ms: Date.now() - grantedAtMs })
       if (claims.noteDelivery) setTimeout(claims.noteDelivery) // once the answer has had its turn: noting first could hide a lost one
       return undefined
     } catch {

@@ -28,8 +28,14 @@ export type PaywallEvent =
   | { readonly type: 'claimed'; readonly route: string; readonly scheme: string; readonly ms: number }
   /** The handler may run. `ms`: how long settling took. */
   | { readonly type: 'granted'; readonly route: string; readonly payment: PaymentFacts; readonly ms: number }
-  /** The payment is final and the answer on its way. `ms`: since it was granted. */
-  | { readonly type: 'delivered'; readonly route: string; readonly payment: PaymentFacts; readonly ms: number }
+  /** The payment is final and the answer on its way. `ms`: since it was granted; `reserved`: what it was granted for. */
+  | {
+      readonly type: 'delivered'
+      readonly route: string
+      readonly payment: PaymentFacts
+      readonly reserved?: bigint
+      readonly ms: number
+    }
   | {
       readonly type: 'undelivered'
       readonly route: string
@@ -37,6 +43,8 @@ export type PaywallEvent =
       readonly reason: UndeliveredReason
       readonly ms: number
     }
+  /** A proof of a channel is genuine: so many steps from the best one, and found out in so many ms. */
+  | { readonly type: 'channel_proof'; readonly mode: string; readonly steps: number; readonly ms: number }
   /** A channel was opened with a deposit of so much raw, or one more was added. */
   | { readonly type: 'channel_opened'; readonly mode: string; readonly amount: bigint }
   | { readonly type: 'channel_topped_up'; readonly amount: bigint }

@@ -4,6 +4,7 @@
  */
 import { Counter, Histogram, Registry } from 'prom-client'
 import type { EventListener } from '../core/events.ts'
+import { channelMetrics } from './channels.ts'
 
 export interface MetricsOptions {
   /** Where the metrics are registered, such as prom-client's own `register`. Default: a registry of their own. */
@@ -81,7 +82,9 @@ export function createMetrics({ registry = new Registry(), prefix = 'nano402_' }
     HANDLER_BUCKETS,
   )
 
+  const hearChannels = channelMetrics(registry, prefix)
   const onEvent: EventListener = (event) => {
+    hearChannels(event)
     switch (event.type) {
       case 'challenged':
         return challenges.inc({ route: route(event.route) })

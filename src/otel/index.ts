@@ -71,6 +71,10 @@ function tell(event: PaywallEvent): Told {
       const attributes = about(event, { ...paid(payment), 'nano402.reason': reason })
       return { name: 'nano402 serve', attributes, ms, error: reason }
     }
+    case 'channel_proof': {
+      const attributes = { 'nano402.mode': event.mode, 'nano402.steps': event.steps }
+      return { name: 'nano402 channel proof', attributes, ms: event.ms }
+    }
     case 'channel_opened':
       return { name: 'nano402 channel open', attributes: { 'nano402.amount': event.amount.toString() } }
     case 'channel_topped_up':

@@ -2,6 +2,8 @@ import { type PaywallEvent, REFUSALS, type RefusalCode } from 'nano402'
 import { createMetrics, type Metrics } from 'nano402/metrics'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { outcomeOf, prepareChannel } from '../channel/client.ts'
+import { openChannelShop } from '../channel/shop.ts'
 import { openShop, purchase } from '../support/shop.ts'
 import { createWorld, type World } from '../support/world.ts'
 
@@ -109,4 +111,31 @@ test('two sets of metrics share a registry under two prefixes, and under one the
   createMetrics({ registry })
   expect(createMetrics({ registry, prefix: 'shop_' }).registry).toBe(registry)
   expect(() => createMetrics({ registry })).toThrow(/already been registered/)
+})
+
+test('the life of a channel is counted, and what it holds is the difference of three sums', async () => {
+  const metrics = createMetrics()
+  const { ask } = openChannelShop(world, { name: 'report', onEvent: metrics.onEvent })
+  const channel = await prepareChannel(ask, world.buyer, { deposit: 10n ** 30n })
+  await channel.openOnly()
+  await channel.pay(2)
+  await channel.pay(2)
+  await expect.poll(async () => outcomeOf(await channel.close()).channelState.phase).toBe('closed')
+  const counted = await series(metrics)
+  for (const line of [
+    'nano402_channels_opened_total{mode="payword-sha256"} 1',
+    'nano402_channels_closed_total 1',
+    'nano402_channel_reserved_xno 0',
+    'nano402_channel_token_steps_bucket{le="0"} 1',
+    'nano402_channel_token_steps_bucket{le="2"} 2',
+    'nano402_channel_verify_duration_seconds_count{mode="payword-sha256"} 2',
+    'nano402_channel_close_duration_seconds_count 1',
+    'nano402_refund_failures_total 0',
+  ]) {
+    expect(counted).toContain(line)
+  }
+  const money = (state: string) =>
+    Number(counted.find((line) => line.startsWith(`nano402_channel_xno_total{state="${state}"}`))?.split(' ')[1])
+  expect(money('charged')).toBeCloseTo(0.002, 9)
+  expect(money('deposited') - money('charged') - money('refunded')).toBeCloseTo(0, 9)
 })

@@ -138,7 +138,9 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     if (judged.kind === 'answered') return alreadyCharged(judged.charged)
     if (judged.kind === 'refused')
       return isSecret(judged.code) ? refuse(judged.code) : correct(`${PREFIX}${judged.code}`, terms, id)
-    emit?.({ type: 'confirmed', route: name, scheme: CHANNEL_SCHEME, ms: lap() })
+    const ms = lap()
+    emit?.({ type: 'confirmed', route: name, scheme: CHANNEL_SCHEME, ms })
+    emit?.({ type: 'channel_proof', mode: terms.config.mode, steps: judged.steps, ms })
 
     const price = await currentPrice(visit.request, route)
     // What the client echoes is the most that it agreed to: what an earlier request left over is not for a higher price.
