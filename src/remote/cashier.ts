@@ -79,6 +79,7 @@ export function remoteCashier(ask: Ask, terms: RemoteTerms): Cashier {
         offer.network === network &&
         offer.asset === 'XNO' &&
         offer.payTo === payTo &&
+        offer.maxTimeoutSeconds === maxTimeoutMs / 1000 &&
         withoutTag(BigInt(offer.amount)) === resourceAmount
       if (!accepts.every(isOrdered)) throw new FacilitatorError('The facilitator offers what was not ordered.')
       return { amount: BigInt(accepts[0]?.amount ?? 0), accepts: accepts.map(withoutBinding) } satisfies Offers

@@ -120,6 +120,7 @@ describe('an offer from a facilitator that', () => {
     ['asks less', changed({ amount: '1' })],
     ['asks for another asset', changed({ asset: 'BAN' })],
     ['offers on another network', changed({ network: 'nano:mainnet' })],
+    ['offers for a second', changed({ maxTimeoutSeconds: 1 })],
   ])('%s is not made: 503', async (_, lie) => {
     const { shop, lie: turn } = await openTwisted('/requirements', lie)
     turn(true)
