@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'ERR_INSUFFICIENT_FUNDS'
   | 'ERR_REFUSED_AFTER_PAYMENT'
   | 'ERR_JOURNAL'
+  | 'ERR_CHANNEL'
 
 /** Base of every error this package throws. */
 export abstract class PaywallError extends Error {
@@ -98,7 +99,7 @@ export class WorkError extends PaywallError {
 export class OverBudgetError extends PaywallError {
   override readonly code = 'ERR_OVER_BUDGET'
   /** Which bound. */
-  readonly bound: 'perRequest' | 'perHost' | 'perDay' | 'total'
+  readonly bound: 'perRequest' | 'perHost' | 'perDay' | 'total' | 'deposit'
   /** What was to be paid. */
   readonly asked: bigint
   /** What the bound still allows. */
@@ -194,4 +195,19 @@ export class RefusedAfterPaymentError extends PaywallError {
 /** The payer's journal could not be read or written. Nothing is paid without it. */
 export class JournalError extends PaywallError {
   override readonly code = 'ERR_JOURNAL'
+}
+
+/**
+ * A channel could not be opened, topped up or closed; the deposit, if one was made, is in the journal, and the same call goes on
+ * from there. `reason`: the server's code, or ours: what it says of the channel, and cannot be true.
+ */
+export class ChannelError extends PaywallError {
+  override readonly code = 'ERR_CHANNEL'
+  readonly channelId: string
+  readonly reason: string
+  constructor(message: string, details: Pick<ChannelError, 'channelId' | 'reason'>, options?: ErrorOptions) {
+    super(message, options)
+    this.channelId = details.channelId
+    this.reason = details.reason
+  }
 }

@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['channel', 'custody', 'client/work.ts'],
     ...['core', 'nano', 'rpc', 'x402', 'errors', 'npm:lru-cache'],
   ],
-  client: ['rpc', 'nano', 'x402', 'errors'],
+  client: ['channel', 'core/bytes.ts', 'rpc', 'nano', 'x402', 'errors'],
   sdk: ['client', 'facilitator', 'remote', 'mechanisms/names.ts', 'core', 'x402', 'errors'],
   testing: ['core', 'rpc', 'nano', 'x402', 'errors'],
   secret: ['core', 'nano', 'errors'],

@@ -15,7 +15,10 @@ export interface BudgetOptions {
   readonly perDay?: string
   /** Altogether, as far back as the journal goes. */
   readonly total?: string
-  /** For one channel deposit. The session mechanism makes none. */
+  /**
+   * What may lie in the deposits of channels at any time, unspent. Without it no channel is opened. What a request costs in
+   * a channel leaves its deposit and counts for the other bounds.
+   */
   readonly deposit?: string
 }
 
@@ -23,60 +26,87 @@ export interface BudgetOptions {
 export type Release = () => void
 
 export interface Budget {
-  /** Counts an amount, or refuses it. @throws {@link OverBudgetError} (`ERR_OVER_BUDGET`) */
-  reserve(host: string, amount: Raw): Release
+  /** What may lie in deposits; undefined: nothing. */
+  readonly deposit: Raw | undefined
+  /**
+   * Counts an amount, or refuses it. `before` was counted for the same request already.
+   *
+   * @throws {@link OverBudgetError} (`ERR_OVER_BUDGET`)
+   */
+  reserve(host: string, amount: Raw, before?: bigint): Release
   /** Counts an amount that was paid earlier, whatever the bounds. */
   count(host: string, amount: Raw, atMs: number): Release
 }
 
 const DAY_MS = 86_400_000
+/** Payments that near to each other are kept as one, of the latest instant: there may be thousands in a second. */
+const TOGETHER_MS = 1_000
+
+/** What was paid between two instants. */
+interface Spent {
+  readonly fromMs: number
+  atMs: number
+  amount: bigint
+}
 
 /** Checks the bounds. @throws {@link ConfigError} (`ERR_CONFIG`), which names the bound. */
 export function createBudget(options: BudgetOptions, now: () => number = Date.now): Budget {
   const bounds = readBounds(options)
   let total = 0n
   const byHost = new Map<string, bigint>()
-  const recent = new Set<{ readonly atMs: number; readonly amount: bigint }>()
+  /** The oldest first, but for what an old journal has in another order: that counts a little longer. */
+  const recent = new Set<Spent>()
+  let latest: Spent | undefined
+  let day = 0n
 
   const lastDay = () => {
-    let sum = 0n
     for (const spent of recent) {
-      if (spent.atMs <= now() - DAY_MS) recent.delete(spent)
-      else sum += spent.amount
+      if (spent.atMs > now() - DAY_MS) break
+      recent.delete(spent)
+      day -= spent.amount
     }
-    return sum
+    return day
   }
   const count = (host: string, amount: Raw, atMs: number): Release => {
-    const spent = { atMs, amount }
+    const isNear = latest !== undefined && atMs >= latest.atMs && atMs < latest.fromMs + TOGETHER_MS
+    const spent = isNear && latest && recent.has(latest) ? latest : { fromMs: atMs, atMs, amount: 0n }
+    recent.add(spent)
+    latest = Object.assign(spent, { atMs, amount: spent.amount + amount })
+    day += amount
     total += amount
     byHost.set(host, (byHost.get(host) ?? 0n) + amount)
-    recent.add(spent)
     let isCounted = true
     return () => {
       if (!isCounted) return
       isCounted = false
       total -= amount
       byHost.set(host, (byHost.get(host) ?? 0n) - amount)
-      recent.delete(spent)
+      spent.amount -= amount
+      if (recent.has(spent)) day -= amount
     }
   }
 
   return {
+    deposit: bounds.deposit,
     count,
-    reserve(host, amount) {
-      const used = { perRequest: 0n, perHost: byHost.get(host) ?? 0n, perDay: lastDay(), total }
+    reserve(host, amount, before = 0n) {
+      const used = { perRequest: before, perHost: byHost.get(host) ?? 0n, perDay: lastDay(), total }
       for (const bound of BOUNDS) {
         const limit = bounds[bound]
         if (limit === undefined || used[bound] + amount <= limit) continue
         const left = used[bound] < limit ? limit - used[bound] : 0n
-        throw new OverBudgetError(
-          `${formatXno(amount)} XNO is more than budget.${bound} allows: ${formatXno(raw(left))} XNO is left of ${formatXno(limit)}.`,
-          { bound, asked: amount, left },
-        )
+        throw overBudget({ bound, asked: amount, left, limit })
       }
       return count(host, amount, now())
     },
   }
+}
+
+/** Says which bound, what was asked, and what is left. Amounts in raw. */
+export const overBudget = (over: Pick<OverBudgetError, 'bound' | 'asked' | 'left'> & { readonly limit: bigint }) => {
+  const [asked, left, limit] = [over.asked, over.left, over.limit].map((amount) => formatXno(raw(amount)))
+  const message = `${asked} XNO is more than budget.${over.bound} allows: ${left} XNO is left of ${limit}.`
+  return new OverBudgetError(message, over)
 }
 
 const BOUNDS = ['perRequest', 'perHost', 'perDay', 'total'] as const

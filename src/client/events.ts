@@ -37,3 +37,26 @@ export type PayerEvent =
     }
   /** The server did not serve. `retryable`: the same proof stays good. */
   | { readonly type: 'refused'; readonly hash: BlockHash; readonly refusal: string; readonly retryable: boolean }
+  /** A deposit is confirmed and acknowledged: requests are paid out of it. */
+  | { readonly type: 'channel-opened'; readonly channelId: string; readonly origin: string; readonly deposit: bigint }
+  /** A further deposit is. */
+  | { readonly type: 'channel-topped-up'; readonly channelId: string; readonly amount: bigint }
+  /** A request was served out of a channel, and cost so much; `left` of the deposit is unspent. */
+  | {
+      readonly type: 'channel-paid'
+      readonly channelId: string
+      readonly status: number
+      readonly charged: bigint
+      readonly left: bigint
+    }
+  /** The server said that the channel stands otherwise, which was checked and taken over. */
+  | { readonly type: 'channel-corrected'; readonly channelId: string; readonly refusal: string }
+  /** Nothing more is paid in the channel, because what the server said of it cannot be true. */
+  | { readonly type: 'channel-distrusted'; readonly channelId: string; readonly reason: string }
+  /** The refund was seen on the ledger, confirmed and to the raw. No `hash`: nothing was left. */
+  | {
+      readonly type: 'channel-closed'
+      readonly channelId: string
+      readonly refunded: bigint
+      readonly hash: BlockHash | undefined
+    }

@@ -3,6 +3,7 @@ import { InvalidValueError, NoPayableOfferError, type PaymentProof, RefusedAfter
 import { type BlockHash, blockHash } from '../nano/index.ts'
 import type { WireName } from '../x402/wires.ts'
 import { type ReadBill, readBills } from './bills.ts'
+import type { ChannelPayments } from './channel/index.ts'
 import type { Confirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
 import { identifierFor } from './identifier.ts'
@@ -23,6 +24,8 @@ export interface PayingFetchOptions {
   /** Chooses the offer of a 402 that came from `url`, or throws. The best ways to pay come first. */
   readonly choose: (bills: readonly ReadBill[], url: string, methods: readonly Method[]) => ChosenOffer
   readonly emit: (event: PayerEvent) => void
+  /** Loads what pays in channels. Left out: nothing is. */
+  readonly channels?: (() => Promise<ChannelPayments>) | undefined
 }
 
 export interface PayingFetch {
@@ -35,7 +38,7 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
   let underWay = 0
 
   /** Asks without a proof. What is not ours to pay comes back as the response that it is. */
-  async function challenge(request: RepeatableRequest): Promise<Response | (ChosenOffer & { readonly url: string })> {
+  async function challenge(request: RepeatableRequest): Promise<Response | Challenge> {
     const response = await options.fetch(request.unpaid())
     if (response.status !== 402) return response
     const bills = await readBills(response, response.url || request.url, options.wires).catch(
@@ -46,8 +49,16 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     )
     if (bills.length === 0) return response
     await discard(response)
-    const url = urlOf(response, request)
-    return { ...choose(bills, url, underWay === 1 ? ALONE : SIDE_BY_SIDE), url }
+    return { bills, url: urlOf(response, request) }
+  }
+
+  /** `reason`: why it was not paid in a channel, for when it cannot be paid otherwise either. */
+  function chooseOnce({ bills, url }: Challenge, reason: Error | undefined): ChosenOffer {
+    try {
+      return choose(bills, url, underWay === 1 ? ALONE : SIDE_BY_SIDE)
+    } catch (error) {
+      throw error instanceof NoPayableOfferError && reason !== undefined ? reason : error
+    }
   }
 
   const show = (request: RepeatableRequest, proof: PaymentProof, url: string) =>
@@ -116,10 +127,18 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
       emit({ type: 'resumed', hash: payment.hash })
       return spend(payment, request)
     }
+    const channels = await options.channels?.()
+    const early = await channels?.early(request)
+    if (early) return early
     const answer = await challenge(request)
     if (answer instanceof Response) return answer
-    const { offer, resource, url } = answer
-    const extensions = identifierFor(answer.extensions)
+    const { url } = answer
+    // A channel is with the very page that was asked.
+    const paid = url === request.url ? await channels?.pay(request, answer.bills) : undefined
+    if (paid instanceof Response) return paid
+    const chosen = chooseOnce(answer, paid?.unpaid)
+    const { offer, resource } = chosen
+    const extensions = identifierFor(chosen.extensions)
     emit({ type: 'challenged', url, price: offer.price, amount: offer.amount, payTo: offer.payTo })
     const { key, method, signal } = request
     const { publisher } = offer.method
@@ -165,6 +184,12 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
       }
     },
   }
+}
+
+/** What a 402 asks, and where it came from. */
+interface Challenge {
+  readonly bills: readonly ReadBill[]
+  readonly url: string
 }
 
 /**

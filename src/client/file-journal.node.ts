@@ -10,6 +10,10 @@ const FOLD_FROM = 1_000
 /** See `file-journal.ts`. */
 export function openFileJournal(path: string): Journal {
   let last: Promise<unknown> = Promise.resolve()
+  /** Lines that wait for those before them to be on the disk, and go there together. */
+  let waiting: { readonly lines: string[]; readonly written: Promise<void> } | undefined
+  /** How many lines the file has, and how many were left when it was last shortened. */
+  let [length, kept] = [0, 0]
   const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
     const turn = last.then(task).catch((error: unknown) => {
       if (error instanceof JournalError) throw error
@@ -18,21 +22,48 @@ export function openFileJournal(path: string): Journal {
     last = turn.catch(() => {})
     return turn
   }
+
+  async function read(): Promise<readonly JournalEntry[]> {
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return ''
+      throw error
+    })
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+    const lines = whole.split('\n').slice(0, -1)
+    const entries = foldEntries(lines.map(parseLine), Date.now())
+    ;[length, kept] = [lines.length, entries.length]
+    // What is appended must not be glued to a torn line, so the file is rewritten without it.
+    if (whole !== text || isLong()) {
+      await replace(path, entries)
+      length = kept
+    }
+    return entries
+  }
+  const isLong = () => length >= Math.max(FOLD_FROM, 2 * kept)
+
+  async function write(lines: readonly string[]): Promise<void> {
+    await writeSynced(path, 'a', lines.join(''))
+    length += lines.length
+    // The lines are on the disk: that they could not be shortened costs nobody a payment.
+    if (isLong()) await read().catch(() => {})
+  }
+
   return {
-    load: () =>
-      inTurn(async () => {
-        const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-          if (error.code === 'ENOENT') return ''
-          throw error
-        })
-        const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-        const lines = whole.split('\n').slice(0, -1)
-        const entries = foldEntries(lines.map(parseLine), Date.now())
-        // What is appended must not be glued to a torn line, so the file is rewritten without it.
-        if (whole !== text || lines.length >= Math.max(FOLD_FROM, 2 * entries.length)) await replace(path, entries)
-        return entries
-      }),
-    put: (entry) => inTurn(() => writeSynced(path, 'a', `${JSON.stringify(entry)}\n`)),
+    load: () => inTurn(read),
+    put(entry) {
+      const line = `${JSON.stringify(entry)}\n`
+      if (waiting) {
+        waiting.lines.push(line)
+        return waiting.written
+      }
+      const lines = [line]
+      const written = inTurn(() => {
+        waiting = undefined
+        return write(lines)
+      })
+      waiting = { lines, written }
+      return written
+    },
   }
 }
 

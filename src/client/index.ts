@@ -1,6 +1,7 @@
 /** Pays for requests: a fetch that sees a 402, pays it within a budget, and asks again. */
 
 export {
+  ChannelError,
   InsufficientFundsError,
   JournalError,
   NoPayableOfferError,
@@ -12,11 +13,13 @@ export {
 } from '../errors.ts'
 export type { WireName } from '../x402/wires.ts'
 export type { BudgetOptions } from './budget.ts'
+export type { ClosedChannel } from './channel/closing.ts'
+export type { ChannelInfo } from './channel/index.ts'
 export type { PayerEvent } from './events.ts'
 export { fileJournal } from './file-journal.ts'
 export type { PaidOffer, PayOptions } from './handover.ts'
-export { type Journal, type JournalEntry, memoryJournal, type PaymentState } from './journal.ts'
-export { createPayer, type Payer, type PayerNode, type PayerOptions } from './payer.ts'
+export { type ChannelNote, type Journal, type JournalEntry, memoryJournal, type PaymentState } from './journal.ts'
+export { createPayer, type Payer, type PayerChannelOptions, type PayerNode, type PayerOptions } from './payer.ts'
 export type { Bill } from './payments.ts'
 export type { Transfer, TransferOrder } from './transfer.ts'
 export type { Balance, Received } from './wallet.ts'

@@ -14,9 +14,12 @@ import { WIRE_NAMES, type WireName } from '../x402/wires.ts'
  */
 export type PaymentState = 'signed' | 'published' | 'confirmed' | 'delivered' | 'refused' | 'void'
 
-/** One payment. Written again, whole, with each change of its state. */
+/**
+ * One payment, or one channel and what it cost before the journal was shortened. Written again, whole, with each change of
+ * its state.
+ */
 export interface JournalEntry {
-  /** The block's hash: what entries of one payment have in common. */
+  /** What entries of one payment have in common: the block's hash, the payment's identifier, or the channel's id. */
   readonly hash: string
   readonly state: PaymentState
   /** When it was signed (Unix time in ms). */
@@ -44,6 +47,45 @@ export interface JournalEntry {
     readonly publisher?: 'server'
     readonly expiresAtMs: number
   }
+  /** Set of a channel. */
+  readonly channel?: ChannelNote
+  /** Set of a payment in a channel. */
+  readonly inChannel?: Progress & {
+    /** The channel. */
+    readonly id: string
+    /** Set while it has not come to an end: what its proof authorises in all. Decimal raw. */
+    readonly reach?: string
+    /** Where it is presented. */
+    readonly url?: string
+    readonly method?: string
+  }
+}
+
+/** How far a channel has come, as far as its payer knows. Decimal raw; neither ever goes down. */
+export interface Progress {
+  /** The most that any proof that was made authorises in all. */
+  readonly authorized: string
+  readonly charged: string
+  /** What the payee signed last. */
+  readonly receipt?: Fields
+}
+
+/** What a payer keeps of a channel. Its secrets follow from the account's key. */
+export interface ChannelNote extends Progress {
+  /**
+   * `opening`: its deposit is on its way. `open`. `closing`: no payment begins any more, and the refund is awaited. `closed`:
+   * the refund was seen on the ledger, or the deposit never left.
+   */
+  readonly phase: 'opening' | 'open' | 'closing' | 'closed'
+  /** Why nothing more is paid in it, if the payee was caught in a lie. */
+  readonly distrusted?: string
+  readonly config: Fields
+  /** The offer that it was opened on, and where it was made. */
+  readonly offer: PaymentRequirements
+  readonly url: string
+  readonly method: string
+  /** The first one opened it. `credited`: the payee acknowledged it. */
+  readonly deposits: readonly { readonly amount: string; readonly block: StateBlockJson; readonly credited: boolean }[]
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -55,15 +97,33 @@ const STATES: readonly unknown[] = ['signed', 'published', 'confirmed', 'deliver
 /** Whether a value from outside has the form of an entry. */
 export function isEntry(value: unknown): value is JournalEntry {
   if (!isFields(value)) return false
-  const { hash, state, atMs, key, origin, payTo, amount, unfinished } = value
+  const { hash, state, atMs, key, origin, payTo, amount, unfinished, channel, inChannel } = value
   return (
     [hash, key, payTo].every((text) => typeof text === 'string') &&
     STATES.includes(state) &&
     typeof atMs === 'number' &&
     isUrl(origin) &&
-    typeof amount === 'string' &&
-    /^[0-9]{1,39}$/.test(amount) &&
-    (unfinished === undefined || isUnfinished(unfinished))
+    isAmount(amount) &&
+    (unfinished === undefined || isUnfinished(unfinished)) &&
+    (channel === undefined || isChannelNote(channel)) &&
+    (inChannel === undefined || (isProgress(inChannel) && typeof inChannel.id === 'string'))
+  )
+}
+
+const isAmount = (value: unknown) => typeof value === 'string' && /^[0-9]{1,39}$/.test(value)
+const isProgress = (value: unknown): value is Fields =>
+  isFields(value) && isAmount(value.authorized) && isAmount(value.charged)
+
+function isChannelNote(value: unknown): boolean {
+  if (!isProgress(value)) return false
+  const { phase, config, offer, url, method, deposits } = value
+  return (
+    ['opening', 'open', 'closing', 'closed'].includes(phase as string) &&
+    [config, offer].every(isFields) &&
+    isUrl(url) &&
+    typeof method === 'string' &&
+    Array.isArray(deposits) &&
+    deposits.every((deposit) => isFields(deposit) && isAmount(deposit.amount) && isFields(deposit.block))
   )
 }
 
@@ -95,22 +155,75 @@ const FOLD_EVERY = 1_000
 
 /**
  * Shortens a list of entries without changing what a payer reads from it: the last entry of each payment is kept, one that
- * moved nothing is dropped, and what ended more than a day ago is added up per origin and account.
+ * moved nothing is dropped, and what ended more than a day ago is added up per origin and account. Payments in a channel
+ * are added up per hour as soon as they end, and how far they went is noted with their channel.
  */
 export function foldEntries(entries: readonly JournalEntry[], nowMs: number): readonly JournalEntry[] {
   const folded = new Map<string, JournalEntry>()
-  for (const entry of lastOfEach(entries)) {
-    if (entry.state === 'void') continue
-    const isOld = entry.unfinished === undefined && entry.atMs < nowMs - DAY_MS
-    const id = isOld ? `sum ${entry.origin} ${entry.payTo}` : entry.hash
+  const last = lastOfEach(entries)
+  const progress = progressOf(last)
+  for (const entry of last) {
+    const id = placeOf(entry, nowMs)
+    if (id === undefined) continue
     const sum = folded.get(id)
-    folded.set(id, sum ? { ...sum, amount: (BigInt(sum.amount) + BigInt(entry.amount)).toString() } : withId(entry, id))
+    folded.set(id, sum ? add(sum, entry) : withId(withProgress(entry, progress), id))
   }
   return [...folded.values()]
 }
 
-const withId = (entry: JournalEntry, id: string): JournalEntry =>
-  id === entry.hash ? entry : { ...entry, hash: id, key: '', state: 'delivered' }
+const HOUR_MS = 3_600_000
+
+/** Where an entry goes: a place of its own, or a sum. Undefined: nowhere. */
+function placeOf(entry: JournalEntry, nowMs: number): string | undefined {
+  const { hash, state, atMs, origin, payTo, unfinished, channel, inChannel } = entry
+  if (state === 'void') return undefined
+  if (unfinished || channel || inChannel?.reach !== undefined) return hash
+  const sum = `sum ${origin} ${payTo}`
+  if (atMs < nowMs - DAY_MS) return sum
+  return inChannel ? `${sum} ${Math.floor(atMs / HOUR_MS)}` : hash
+}
+
+const add = (sum: JournalEntry, { amount, atMs }: JournalEntry): JournalEntry => ({
+  ...sum,
+  amount: (BigInt(sum.amount) + BigInt(amount)).toString(),
+  atMs: Math.max(sum.atMs, atMs),
+})
+
+function withId(entry: JournalEntry, id: string): JournalEntry {
+  if (id === entry.hash) return entry
+  const { inChannel, ...rest } = entry
+  return { ...rest, hash: id, key: '', state: 'delivered' }
+}
+
+/** How far each channel has come, by its id. Entries that moved nothing count as well: their proofs were made. */
+export function progressOf(entries: readonly JournalEntry[]): ReadonlyMap<string, Progress> {
+  const progress = new Map<string, Progress>()
+  for (const { hash, channel, inChannel } of entries) {
+    const id = inChannel?.id ?? hash
+    const found = channel ?? inChannel
+    const known = progress.get(id)
+    if (found) progress.set(id, known ? further(known, found) : found)
+  }
+  return progress
+}
+
+const further = (a: Progress, b: Progress): Progress => {
+  const isB = b.receipt !== undefined && (a.receipt === undefined || BigInt(b.charged) >= BigInt(a.charged))
+  const receipt = isB ? b.receipt : a.receipt
+  return {
+    authorized: higher(a.authorized, b.authorized),
+    charged: higher(a.charged, b.charged),
+    ...(receipt && { receipt }),
+  }
+}
+const higher = (a: string, b: string) => (BigInt(a) < BigInt(b) ? b : a)
+
+function withProgress(entry: JournalEntry, progress: ReadonlyMap<string, Progress>): JournalEntry {
+  const found = progress.get(entry.hash)
+  if (entry.channel === undefined || found === undefined) return entry
+  const { authorized, charged, receipt } = found
+  return { ...entry, channel: { ...entry.channel, authorized, charged, ...(receipt && { receipt }) } }
+}
 
 /** The last entry of each payment, in the order in which the payments began. */
 function lastOfEach(entries: readonly JournalEntry[]): readonly JournalEntry[] {

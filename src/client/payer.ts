@@ -22,6 +22,7 @@ import type { PaymentRequirements } from '../x402/shapes.ts'
 import { WIRE_NAMES, type WireName } from '../x402/wires.ts'
 import type { ReadBill } from './bills.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
+import type { ChannelInfo, ChannelPayments, ClosedChannel, LoadedEntry } from './channel/index.ts'
 import { createConfirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
 import { createPayingFetch } from './fetch.ts'
@@ -73,13 +74,24 @@ export interface PayerOptions {
    * `'nanosession-5'` and `'nanosession-7'`.
    */
   readonly wire?: readonly WireName[]
-  /** Asked before each new payment; anything but true, and nothing is paid. Default: whatever the budget allows is. */
+  /** How channels are opened, where `budget.deposit` allows deposits. */
+  readonly channels?: PayerChannelOptions
+  /** Asked before each new payment and each deposit; anything but true, and nothing is paid. Default: whatever the budget allows is. */
   readonly approve?: (bill: Bill) => boolean | Promise<boolean>
   /** What requests are made with. Default: the platform's `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>
   /** Told of each step. What it throws is ignored. */
   readonly onEvent?: (event: PayerEvent) => void
 }
+
+export interface PayerChannelOptions {
+  /** The account that refunds go to. Default: the payer's own. */
+  readonly refundTo?: string
+  /** How long a channel may live: so long a payee may keep a deposit that nobody asks back. Default 2,592,000 (30 days). */
+  readonly maxTtlSeconds?: number
+}
+
+const MAX_TTL_SECONDS = 2_592_000
 
 /** Pause between two looks for a confirmation. A devnet is our own and near; other people's nodes count what they are asked. */
 const POLL_MS = { 'nano:mainnet': 250, 'nano:devnet': 50 } as const
@@ -136,8 +148,21 @@ export interface Payer {
    * `SendUncertainError` (`ERR_SEND_UNCERTAIN`) when something may have been.
    */
   send(order: TransferOrder): Promise<Transfer>
-  /** Stops what runs in the background. */
-  close(): void
+  /** The channels that are not closed, as far as the payer knows. */
+  channels(): Promise<readonly ChannelInfo[]>
+  /**
+   * Closes all channels, or those with one origin, and waits until what is left of their deposits is back, confirmed and to
+   * the raw. The payer goes on: the next request may open another one.
+   *
+   * @throws `ChannelError` (`ERR_CHANNEL`) for the first that could not be closed, when all have been seen to. Ask again: an
+   * expired one is closed by the payee itself.
+   */
+  closeChannels(origin?: string): Promise<readonly ClosedChannel[]>
+  /**
+   * Closes all channels as {@link closeChannels} does, and stops what runs in the background. With `{ channels: 'keep' }`
+   * channels stay open, for the next payer with the same journal.
+   */
+  close(options?: { readonly channels?: 'keep' }): Promise<void>
 }
 
 /**
@@ -180,7 +205,20 @@ export function createPayer(options: PayerOptions): Payer {
     }
   }
   const wallet = createWallet({ key, node, work, representative, emit })
-  const payments = createPayments({ wallet, journal, budget, confirmTimeoutMs, approve, emit, onPayee: pins.add })
+  /** What the journal has of channels. */
+  const entries: LoadedEntry[] = []
+  const payments = createPayments({
+    wallet,
+    journal,
+    budget,
+    confirmTimeoutMs,
+    approve,
+    emit,
+    onPayee: pins.add,
+    onEntry: (entry, release) => {
+      if (entry.channel || entry.inChannel) entries.push({ entry, release })
+    },
+  })
   const maxTag = options.maxTagRaw ?? TAG_MODULUS - 1n
   const confirm = createConfirm({ ledger, payments, confirmTimeoutMs, emit })
   const choose = (bills: readonly ReadBill[], url: string, methods: readonly Method[]) => {
@@ -190,8 +228,26 @@ export function createPayer(options: PayerOptions): Payer {
     pins.add(origin, chosen.offer.payTo)
     return chosen
   }
+  const fetch = (request: Request) => (options.fetch ?? globalThis.fetch)(request)
+  const { refundTo = wallet.address, maxTtlSeconds = MAX_TTL_SECONDS } = options.channels ?? {}
+  const channelOptions = {
+    ...{ fetch, key, wallet, ledger, journal, budget, network, confirmTimeoutMs, retryForMs, approve, emit, entries },
+    ...{ refundTo: nanoAddress(refundTo), maxTtlSeconds, pinned: pins.get, onPayee: pins.add },
+  }
+  let loading: Promise<ChannelPayments> | undefined
+  /** Its code is loaded when it is used: who has no channels pays nothing for them. */
+  const loadChannels = () => {
+    loading ??= import('./channel/index.ts').then(({ createChannelPayments }) => createChannelPayments(channelOptions))
+    return loading
+  }
+  /** Channels, if there are any or may be. */
+  const knownChannels = async () => {
+    await payments.load()
+    return budget.deposit !== undefined || entries.length > 0 ? loadChannels() : undefined
+  }
   const paying = createPayingFetch({
-    fetch: (request) => (options.fetch ?? globalThis.fetch)(request),
+    fetch,
+    channels: budget.deposit === undefined ? undefined : loadChannels,
     payments,
     confirm,
     retryForMs,
@@ -206,6 +262,12 @@ export function createPayer(options: PayerOptions): Payer {
   const use = () => {
     if (closed) throw new ConfigError('The payer was closed.')
     feed?.watch(wallet.address)
+  }
+  const stop = () => {
+    work.close()
+    ledger.close()
+    feed?.close()
+    node.close()
   }
   return {
     address: wallet.address,
@@ -237,12 +299,21 @@ export function createPayer(options: PayerOptions): Payer {
       use()
       return transfers.send(order)
     },
-    close() {
+    async channels() {
+      return (await knownChannels())?.list() ?? []
+    },
+    async closeChannels(origin) {
+      use()
+      return (await knownChannels())?.close(origin) ?? []
+    },
+    async close({ channels } = {}) {
+      const mayHaveAny = !closed && (loading !== undefined || budget.deposit !== undefined)
       closed = true
-      work.close()
-      ledger.close()
-      feed?.close()
-      node.close()
+      try {
+        if (mayHaveAny && channels !== 'keep') await (await knownChannels())?.close()
+      } finally {
+        stop()
+      }
     },
   }
 }

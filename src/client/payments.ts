@@ -51,6 +51,8 @@ export interface Bill {
   /** What is to be sent: the price, and the tag on top. */
   readonly amount: Raw
   readonly payTo: NanoAddress
+  /** Set when `amount` is a deposit, out of which this and later requests are paid. What is left of it is refunded. */
+  readonly deposit?: true
   /** When the offer runs out (Unix time in ms). */
   readonly expiresAtMs: number
 }
@@ -95,6 +97,8 @@ export interface PaymentsOptions {
   readonly emit: (event: PayerEvent) => void
   /** Told of every payment, past ones first. */
   readonly onPayee: (origin: string, payTo: string) => void
+  /** Told of each entry of the journal, with what takes it out of the budget if it is counted there. */
+  readonly onEntry: (entry: JournalEntry, release: Release | undefined) => void
 }
 
 /** A payment that has not come to an end. */
@@ -112,7 +116,7 @@ const MAX_BLOCKS = 3
 const FATE_POLL_MS = 250
 
 export function createPayments(options: PaymentsOptions): Payments {
-  const { wallet, journal, budget, confirmTimeoutMs, approve, emit, onPayee } = options
+  const { wallet, journal, budget, confirmTimeoutMs, approve, emit, onPayee, onEntry } = options
   const open = new Map<string, Tracked>()
   let loading: Promise<void> | undefined
 
@@ -131,9 +135,12 @@ export function createPayments(options: PaymentsOptions): Payments {
   async function load() {
     for (const entry of await journal.load()) {
       onPayee(entry.origin, entry.payTo)
-      if (entry.state === 'void') continue
-      const release = budget.count(new URL(entry.origin).host, parseRaw(entry.amount), entry.atMs)
-      if (isOpen(entry)) track(entry, release)
+      const isCounted = entry.state !== 'void'
+      const release = isCounted
+        ? budget.count(new URL(entry.origin).host, parseRaw(entry.amount), entry.atMs)
+        : undefined
+      if (release && isOpen(entry)) track(entry, release)
+      onEntry(entry, release)
     }
   }
 

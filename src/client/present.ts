@@ -14,7 +14,7 @@ export type Presented =
   | { readonly kind: 'served'; readonly response: Response; readonly settlement: SettlementResponse | undefined }
   /** An answer of the resource that does not use the proof up: an error, or a redirect from before the paywall. */
   | { readonly kind: 'unserved'; readonly response: Response }
-  | { readonly kind: 'refused'; readonly refusal: string }
+  | { readonly kind: 'refused'; readonly refusal: string; readonly headers: Headers }
   | { readonly kind: 'again'; readonly refusal: string; readonly cause?: unknown }
 
 export interface PresentOptions {
@@ -37,7 +37,7 @@ const LONGEST_PAUSE_MS = 5_000
 /** Never rejects: a lost answer is presented again too, because one proof gives one answer and costs nothing more. */
 export async function present(
   request: RepeatableRequest,
-  proof: PaymentProof,
+  proof: Pick<PaymentProof, 'headers'>,
   options: PresentOptions,
 ): Promise<Presented> {
   const deadlineMs = performance.now() + options.retryForMs
@@ -75,7 +75,7 @@ async function readAnswer(response: Response): Promise<Outcome> {
   if (status === 402 || ((status === 400 || status === 409) && refusal !== undefined)) {
     const inBody = refusal ?? (await refusalInBody(response))
     await discard(response)
-    return { kind: 'refused', refusal: inBody ?? 'payment_required' }
+    return { kind: 'refused', refusal: inBody ?? 'payment_required', headers }
   }
   const isServed = response.ok || (status >= 300 && status < 400 && settlement?.success === true)
   return isServed ? { kind: 'served', response, settlement } : { kind: 'unserved', response }

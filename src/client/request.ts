@@ -11,6 +11,7 @@ export interface RepeatableRequest {
   /** Without its fragment. */
   readonly url: string
   readonly signal: AbortSignal
+  readonly body: Uint8Array | undefined
   /** Whether the caller brought a proof of its own. */
   readonly hasProof: boolean
   /** The request as it was given. */
@@ -40,6 +41,7 @@ export async function readRequest(input: RequestInfo | URL, init?: RequestInit):
     method: base.method,
     url,
     signal: base.signal,
+    body,
     hasProof: PAYMENT_HEADERS.some((name) => base.headers.has(name)),
     unpaid: () => again(),
     paid(target, proof) {

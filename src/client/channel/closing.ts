@@ -1,0 +1,110 @@
+/** How a channel ends: no payment begins any more, those under way end, and the refund is looked for on the ledger. */
+import { ChannelError } from '../../errors.ts'
+import { addressToPublicKey, type BlockHash, blockHash, type Raw, raw } from '../../nano/index.ts'
+import type { Ledger } from '../../rpc/index.ts'
+import type { PayerEvent } from '../events.ts'
+import type { Opening } from './opening.ts'
+import type { Tab } from './tab.ts'
+import type { Talk } from './talk.ts'
+
+/** A channel that was closed. Amounts in raw. */
+export interface ClosedChannel {
+  readonly channelId: string
+  readonly origin: string
+  readonly deposited: bigint
+  readonly charged: bigint
+  /** What came back: all the rest. */
+  readonly refunded: Raw
+  /** The confirmed block that it came back by; undefined: nothing was left. */
+  readonly refund: BlockHash | undefined
+}
+
+export interface ClosingOptions {
+  readonly talk: Talk
+  readonly ledger: Ledger
+  readonly opening: Pick<Opening, 'resume'>
+  readonly confirmTimeoutMs: number
+  readonly retryForMs: number
+  readonly emit: (event: PayerEvent) => void
+  readonly tabs: Set<Tab>
+}
+
+const PAUSE_MS = 250
+
+export function createClosing(options: ClosingOptions) {
+  const { talk, ledger, opening, confirmTimeoutMs, retryForMs, emit, tabs } = options
+  const underWay = new Map<Tab, Promise<ClosedChannel | undefined>>()
+  /** A refund is of one channel. */
+  const refunds = new Set<BlockHash>()
+
+  const failure = (tab: Tab, reason: string, cause?: unknown) =>
+    new ChannelError(
+      `The channel with ${tab.origin} is not closed yet (${reason}). It is closed by itself when it expires; close again to see to it.`,
+      { channelId: tab.id, reason },
+      cause === undefined ? undefined : { cause },
+    )
+  const distrust = (tab: Tab, reason: string) => {
+    tab.distrust(reason)
+    return failure(tab, reason)
+  }
+
+  /** What the payee says it has charged in all, and the block by which the rest went back. */
+  async function ask(tab: Tab): Promise<{ readonly charged: bigint; readonly refund: BlockHash | undefined }> {
+    const deadlineMs = performance.now() + retryForMs
+    for (;;) {
+      const before = tab.known()
+      const payload = { type: 'close', channelId: tab.id, mac: tab.prover.macOf('close') } as const
+      const answer = await talk(tab, { payload })
+      if (answer.kind !== 'done') throw failure(tab, answer.code, 'cause' in answer ? answer.cause : undefined)
+      const stated = await tab.read(answer.extra, before)
+      if (typeof stated === 'string') throw distrust(tab, `close_${stated}`)
+      const { phase, refund } = stated.outcome.channelState
+      const hash = refund ?? answer.transaction
+      if (hash !== '') return { charged: stated.charged, refund: blockHash(hash) }
+      if (phase === 'closed') return { charged: stated.charged, refund: undefined }
+      if (performance.now() + PAUSE_MS > deadlineMs) throw failure(tab, 'refund_pending')
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+  }
+
+  /** Is it there, confirmed, from the payee, to where it belongs, and of exactly this amount? */
+  async function check(tab: Tab, hash: BlockHash, amount: bigint): Promise<void> {
+    const found = await ledger.waitConfirmed(hash, { timeoutMs: confirmTimeoutMs })
+    if (!found?.confirmed) throw failure(tab, 'refund_unconfirmed')
+    const { block, sent } = found
+    const { payee, refundTo } = tab.config
+    const isRefund =
+      block.type === 'state' &&
+      sent === amount &&
+      block.link === addressToPublicKey(refundTo) &&
+      addressToPublicKey(block.account) === addressToPublicKey(payee) &&
+      !refunds.has(hash)
+    if (!isRefund) throw distrust(tab, 'refund_untrue')
+    refunds.add(hash)
+  }
+
+  async function settle(tab: Tab): Promise<ClosedChannel | undefined> {
+    if (!(await opening.resume(tab))) return undefined
+    if (tab.phase() !== 'closing') await tab.become('closing')
+    while (tab.underWay() > 0) await tab.freed()
+    const { charged, refund } = await ask(tab)
+    const deposited = tab.deposited()
+    const refunded = raw(deposited - charged)
+    if (refunded > 0n && refund === undefined) throw distrust(tab, 'refund_untrue')
+    if (refund !== undefined) await check(tab, refund, refunded)
+    tab.conclude(charged)
+    tabs.delete(tab)
+    await tab.become('closed')
+    emit({ type: 'channel-closed', channelId: tab.id, refunded, hash: refund })
+    return { channelId: tab.id, origin: tab.origin, deposited, charged, refunded, refund }
+  }
+
+  /** Closes it; undefined: its deposit was never made. Calls side by side are one. */
+  return function close(tab: Tab): Promise<ClosedChannel | undefined> {
+    const known = underWay.get(tab)
+    if (known) return known
+    const closing = settle(tab).finally(() => underWay.delete(tab))
+    underWay.set(tab, closing)
+    return closing
+  }
+}

@@ -1,0 +1,357 @@
+/**
+ * One channel as its payer keeps account of it: what was deposited, authorised and charged, and the payments that are under
+ * way. Decides how much the next proof has to authorise, and notes it in the journal before anybody sees the proof. Nothing
+ * here asks the network.
+ */
+import type { ChannelConfig } from '../../channel/config.ts'
+import { type ChannelOffer, decodeOffer, decodeOutcome } from '../../channel/wire.ts'
+import { ConfigError } from '../../errors.ts'
+import {
+  type BlockHash,
+  blockToJson,
+  hashBlock,
+  MAX_RAW,
+  parseBlock,
+  type Raw,
+  raw,
+  type StateBlock,
+} from '../../nano/index.ts'
+import { deferred } from '../../rpc/wait.ts'
+import type { PaymentRequirements } from '../../x402/shapes.ts'
+import type { Budget, Release } from '../budget.ts'
+import type { ChannelNote, Journal, JournalEntry } from '../journal.ts'
+import type { Prover } from './prover.ts'
+import {
+  type AskedPayment,
+  createStatementReader,
+  type Known,
+  type ReadStatement,
+  type Stated,
+  type Untrue,
+} from './receipts.ts'
+
+/** A payment in the channel that has not come to an end. */
+export interface Held {
+  readonly id: string
+  /** Names the request. */
+  readonly key: string
+  readonly url: string
+  readonly method: string
+  readonly atMs: number
+  /** What its proof authorises in all. */
+  reach: bigint
+  /** The most that it may cost. */
+  max: bigint
+  /** Takes `max` out of the budget. */
+  release: Release
+  /** Whether a call works on it. */
+  isUnderWay: boolean
+  /** What was known of the channel when it was first presented. */
+  readonly before: Before
+  /** It was presented, or may have been, and what became of it is not known: it may have been charged. */
+  isUncertain: boolean
+  /** The last answer was a fault of the server: it was not charged by that, and is not expected to be. */
+  isFailed: boolean
+}
+
+export interface Deposit {
+  readonly amount: bigint
+  readonly block: StateBlock
+  readonly hash: BlockHash
+  credited: boolean
+}
+
+type Before = Pick<Known, 'deposit' | 'charged'>
+
+export interface TabParts {
+  readonly config: ChannelConfig
+  /** The offer that it is opened on, and where it was made. */
+  readonly offer: PaymentRequirements
+  readonly url: string
+  readonly method: string
+  readonly prover: Prover
+  readonly journal: Journal
+  readonly budget: Budget
+  readonly onDistrust: (reason: string) => void
+}
+
+/** How many payments are under way at once. The payee remembers twice as many, so that none is forgotten before it ends. */
+const MAX_UNDER_WAY = 32
+/** How often a proof for the same sum is shown before one for more is: the payee must not take them for forgotten ones. */
+const MAX_AT_LEVEL = 32
+/** A channel is not used in its last seconds. */
+const MARGIN_MS = 10_000
+
+export type Tab = Awaited<ReturnType<typeof createTab>>
+
+export async function createTab(parts: TabParts, noted?: ChannelNote) {
+  const { config, offer, url, method, prover, journal, budget, onDistrust } = parts
+  const terms = decodeOffer(offer.extra)
+  if (terms === undefined) throw new ConfigError('The journal has a channel without its offer.')
+  const readStatement: ReadStatement = await createStatementReader(terms.receiptKey)
+  const { host, origin } = new URL(url)
+  const unit = config.mode === 'payword-sha256' ? BigInt(config.unit) : 1n
+  const maxReach = config.mode === 'payword-sha256' ? unit * BigInt(config.maxK) : undefined
+  const atMs = Date.now()
+
+  let phase: ChannelNote['phase'] = noted?.phase ?? 'opening'
+  let distrusted = noted?.distrusted
+  const deposits: Deposit[] = (noted?.deposits ?? []).map(({ amount, block, credited }) => {
+    const parsed = parseBlock(block) as StateBlock
+    return { amount: BigInt(amount), block: parsed, hash: hashBlock(parsed), credited }
+  })
+  let authorized = BigInt(noted?.authorized ?? 0)
+  let charged = BigInt(noted?.charged ?? 0)
+  let receipt = noted?.receipt
+  /** What receipts have said: the counters never go below. */
+  let [statedCharged, statedAuthorized] = [0n, 0n]
+  /** How often proofs for `authorized` were shown. */
+  let atLevel = 0
+  const held = new Map<string, Held>()
+  let freed = deferred<void>()
+
+  const credited = () => deposits.reduce((sum, { amount, credited }) => (credited ? sum + amount : sum), 0n)
+  const deposited = () => deposits.reduce((sum, { amount }) => sum + amount, 0n)
+  const others = (but?: Held) => [...held.values()].filter((one) => one !== but)
+  const sumOf = (payments: readonly Held[]) => payments.reduce((sum, { max }) => sum + max, 0n)
+  /** What the proof of the next payment has to leave for others. */
+  const exposure = (but?: Held) =>
+    sumOf(others(but).filter((one) => one.isUnderWay || (one.isUncertain && !one.isFailed)))
+  const underWay = (but?: Held) => others(but).filter(({ isUnderWay }) => isUnderWay)
+  const roundUp = (amount: bigint) => ((amount + unit - 1n) / unit) * unit
+
+  const progress = () => ({
+    authorized: String(authorized),
+    charged: String(charged),
+    ...(receipt && { receipt }),
+  })
+  const entryOf = ({ id, key, atMs, ...one }: Held, state: JournalEntry['state'], amount: bigint): JournalEntry => ({
+    ...{ hash: id, state, atMs, key, origin, payTo: config.payee, amount: String(amount) },
+    inChannel: {
+      id: prover.id,
+      ...progress(),
+      ...(state === 'signed' && { reach: String(one.reach), url: one.url, method: one.method }),
+    },
+  })
+  const quietly = (entry: JournalEntry) => journal.put(entry).catch(() => {})
+
+  const note = (): JournalEntry => ({
+    ...{ hash: prover.id, state: phase === 'closed' ? 'void' : 'delivered', atMs, key: '', origin },
+    ...{ payTo: config.payee, amount: '0' },
+    channel: {
+      ...{ phase, ...(distrusted && { distrusted }), ...progress(), config: { ...config }, offer, url, method },
+      deposits: deposits.map(({ amount, block, credited }) => ({
+        ...{ amount: String(amount), block: blockToJson(block), credited },
+      })),
+    },
+  })
+
+  const knownNow = (before: Before): Known => ({
+    ...{ id: prover.id, config, authorized },
+    deposit: { least: before.deposit.least, most: deposited() },
+    charged: { least: before.charged.least, most: charged + sumOf(others()) },
+  })
+
+  function free() {
+    freed.resolve()
+    freed = deferred()
+  }
+
+  /** How much the proof of a payment has to authorise: what it needs, or what was authorised already. */
+  function reachFor(max: bigint, but?: Held): bigint {
+    const needed = roundUp(charged + exposure(but) + max)
+    if (needed > authorized) return needed
+    return atLevel < MAX_AT_LEVEL ? authorized : authorized + unit
+  }
+  /** Whether its token would be too far from those that the payee has, or may get before it. */
+  function isTooFar(reach: bigint, but?: Held): boolean {
+    if (config.mode !== 'payword-sha256') return false
+    let lowest = statedAuthorized
+    for (const one of underWay(but)) if (one.reach < lowest) lowest = one.reach
+    return reach - lowest > unit * BigInt(terms?.maxStep ?? 1)
+  }
+
+  return {
+    ...{ id: prover.id, config, offer, terms, url, method, origin, host, prover, deposits, unit },
+    phase: () => phase,
+    distrusted: () => distrusted,
+    charged: () => charged,
+    authorized: () => authorized,
+    credited,
+    deposited,
+    /** The most that may ever be authorised, in raw. */
+    capacity: () => maxReach ?? MAX_RAW,
+    unspent: () => deposited() - charged,
+    expiresAtMs: 1_000 * config.expiresAt,
+    isUsable: () => phase === 'open' && distrusted === undefined && Date.now() < 1_000 * config.expiresAt - MARGIN_MS,
+    /** Whether requests of this price can be paid here: a token must not be worth much more, nor lie too far away. */
+    fits: ({ terms: offered, amount }: { readonly terms: ChannelOffer; readonly amount: bigint }) =>
+      config.mode === 'voucher-ed25519' ||
+      ((offered.unit === config.unit || amount % unit === 0n) && amount <= unit * BigInt(offered.maxStep)),
+    /** Whether the chain is too short for one more payment of this price. */
+    isUsedUp: (max: bigint, but?: Held) => maxReach !== undefined && reachFor(max, but) > maxReach,
+    reachFor,
+    isTooFar,
+    underWay: (but?: Held) => underWay(but).length,
+    isFull: (but?: Held) => underWay(but).length >= MAX_UNDER_WAY,
+    /** The next proof has to be for more: the payee takes one for the same sum as one that it forgot. */
+    raiseLevel() {
+      atLevel = MAX_AT_LEVEL
+    },
+    /** Resolves when a payment ends. */
+    freed: () => freed.promise,
+
+    /** A payment for this request that no call works on. */
+    take(key: string): Held | undefined {
+      for (const one of held.values()) {
+        if (one.key !== key || one.isUnderWay) continue
+        one.isUnderWay = true
+        return one
+      }
+      return undefined
+    },
+    /** One that the journal has. */
+    restore(one: Held) {
+      held.set(one.id, one)
+    },
+
+    /** Begins a payment, or raises its proof: counted at once, and in the journal when this resolves. */
+    async begin(one: Held): Promise<void> {
+      one.isFailed = false
+      const reach = reachFor(one.max, one)
+      atLevel = reach > authorized ? 1 : atLevel + 1
+      if (reach > authorized) authorized = reach
+      one.reach = reach
+      held.set(one.id, one)
+      await journal.put(entryOf(one, 'signed', one.max)).catch((error: unknown) => {
+        held.delete(one.id)
+        one.release()
+        free()
+        throw error
+      })
+      one.isUncertain = true // from here on it may be seen
+    },
+    /** The server failed on it: it is presented again when the request is made again. */
+    fail(one: Held) {
+      one.isFailed = true
+    },
+    /** No call works on it any more. */
+    giveBack(one: Held) {
+      one.isUnderWay = false
+      free()
+    },
+    settle,
+    drop,
+
+    /** What is known of the channel now: to be asked for before a question is sent. */
+    known: (): Before => ({
+      deposit: { least: credited(), most: deposited() },
+      charged: { least: statedCharged, most: charged },
+    }),
+    /** What an answer says, if it is signed and can be true. `before`: {@link known} when it was asked. */
+    read(extra: unknown, before: Before, payment?: AskedPayment): Promise<Stated | Untrue> {
+      return readStatement(extra, knownNow(before), payment)
+    },
+    /**
+     * What an answer says that comes with the best proof of ours that the payee has. A proof beyond those that we know of
+     * shows that our journal is behind: then its word is taken over, as far as that proof goes.
+     */
+    async readCorrection(extra: unknown, before: Before): Promise<Stated | Untrue> {
+      const lastProof = decodeOutcome(extra)?.lastProof
+      const reach = lastProof ? await prover.reachOf(lastProof) : 0n
+      if (reach === undefined) return 'proof_not_ours'
+      const known = knownNow(before)
+      const isBehind = reach > authorized
+      const stated = await readStatement(
+        extra,
+        isBehind ? { ...known, authorized: reach, charged: { ...known.charged, most: reach } } : known,
+      )
+      if (typeof stated === 'string') return stated
+      if (stated.authorized !== reach) return 'proof_not_ours'
+      if (isBehind) {
+        authorized = reach
+        if (stated.charged > charged) {
+          budget.count(host, raw(stated.charged - charged), Date.now())
+          charged = stated.charged
+        }
+      }
+      believe(stated)
+      return stated
+    },
+    believe,
+    /** No payment begins in it any more; it is closed when somebody sees to it. */
+    retire() {
+      if (phase !== 'open') return
+      phase = 'closing'
+      void quietly(note())
+    },
+    distrust(reason: string) {
+      if (distrusted !== undefined) return
+      distrusted = reason
+      onDistrust(reason)
+      void quietly(note())
+    },
+    async become(next: ChannelNote['phase']): Promise<void> {
+      phase = next
+      await journal.put(note())
+    },
+    async addDeposit(block: StateBlock, amount: Raw): Promise<void> {
+      const deposit = { amount, block, hash: hashBlock(block), credited: false }
+      deposits.push(deposit)
+      await journal.put(note()).catch((error: unknown) => {
+        deposits.splice(deposits.indexOf(deposit), 1)
+        throw error
+      })
+    },
+    async dropDeposit(hash: BlockHash): Promise<void> {
+      deposits.splice(
+        deposits.findIndex((deposit) => deposit.hash === hash),
+        1,
+      )
+      await journal.put(note())
+    },
+    async credit(hash: BlockHash): Promise<void> {
+      for (const deposit of deposits) if (deposit.hash === hash) deposit.credited = true
+      await journal.put(note())
+    },
+    /** At the end: nothing is under way, and so much was charged in all. */
+    conclude(total: bigint) {
+      for (const one of [...held.values()]) {
+        const cost = total > charged ? (total - charged < one.max ? total - charged : one.max) : 0n
+        if (cost > 0n) settle(one, cost)
+        else drop(one)
+      }
+      charged = total
+    },
+  }
+
+  /** It cost so much, for good. */
+  function settle(one: Held, cost: bigint, stated?: Stated) {
+    if (!held.delete(one.id)) return
+    charged += cost
+    one.release()
+    budget.count(host, raw(cost), Date.now())
+    if (stated) believe(stated)
+    void quietly(entryOf(one, 'delivered', cost))
+    free()
+  }
+
+  /** It cost nothing, and never will. */
+  function drop(one: Held) {
+    one.release()
+    if (!held.delete(one.id)) return
+    void quietly(entryOf(one, 'void', 0n))
+    free()
+  }
+
+  function believe(stated: Stated) {
+    const { outcome } = stated
+    if (stated.authorized > statedAuthorized) statedAuthorized = stated.authorized
+    if (stated.charged >= statedCharged) {
+      statedCharged = stated.charged
+      receipt = { ...outcome }
+    }
+    // Nobody else was under way, so this is what was charged: what was counted for an answer that was lost was less.
+    if (exposure() === 0n && stated.reserved === 0n && stated.charged < charged) charged = stated.charged
+  }
+}

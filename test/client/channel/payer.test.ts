@@ -1,0 +1,38 @@
+import { accountInfo, receivable } from 'nano402/rpc'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { createWorld, type World } from '../../support/world.ts'
+import { openScene, PRICE, said, URL_ } from './support.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+const MODES = ['payword-sha256', 'voucher-ed25519'] as const
+
+describe.each(MODES)('a payer with channels of %s', (mode) => {
+  test('makes one deposit for many requests, and gets what is left back to the raw', async () => {
+    const scene = await openScene({ world, shop: { channel: { modes: [mode] } } })
+    const { payer, runs } = scene
+    const before = (await accountInfo(world.devnet, payer.address))?.balance ?? 0n
+    for (let i = 0; i < 5; i++) expect(await (await payer.fetch(URL_)).text()).toBe('paid content')
+    expect(said(scene)).toEqual(['nothing', 'open', ...Array(5).fill(mode === 'payword-sha256' ? 'token' : 'voucher')])
+    expect(runs()).toBe(5)
+    expect(await payer.channels()).toMatchObject([{ mode, phase: 'open', charged: 5n * PRICE, authorized: 5n * PRICE }])
+
+    const [closed] = await payer.closeChannels()
+    expect(closed).toMatchObject({ charged: 5n * PRICE, refunded: (closed?.deposited ?? 0n) - 5n * PRICE })
+    expect(await payer.channels()).toEqual([])
+    await payer.receive()
+    const after = (await accountInfo(world.devnet, payer.address))?.balance ?? 0n
+    expect(before - after).toBe(5n * PRICE)
+    expect(await receivable(world.devnet, payer.address, { count: 10 })).toEqual([])
+  })
+
+  test('has thirty requests under way at once, each charged once', async () => {
+    const { payer, runs } = await openScene({ world, shop: { channel: { modes: [mode] } } })
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => payer.fetch(`${URL_}?n=${n}`)))
+    expect(answers.map(({ status }) => status)).toEqual(Array(30).fill(200))
+    expect(runs()).toBe(30)
+    expect(await payer.channels()).toMatchObject([{ charged: 30n * PRICE, authorized: 30n * PRICE }])
+  })
+})
