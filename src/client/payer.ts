@@ -100,6 +100,8 @@ const POLL_MS = { 'nano:mainnet': 250, 'nano:devnet': 50 } as const
 export interface Payer {
   /** The account: send XNO here. */
   readonly address: NanoAddress
+  /** The network that it pays on. */
+  readonly network: Network
   /**
    * Like the platform's `fetch`, but a 402 that is within the budget is paid, and the resource is what comes back.
    *
@@ -271,6 +273,7 @@ export function createPayer(options: PayerOptions): Payer {
   }
   return {
     address: wallet.address,
+    network,
     async fetch(input, init) {
       use()
       return paying.fetch(input, init)

@@ -18,10 +18,18 @@ export interface NanoClient {
   createPaymentPayload(
     x402Version: number,
     requirements: PaymentRequirements,
+    context?: PaymentContext,
   ): Promise<{ x402Version: number; payload: Record<string, unknown>; scheme?: string; network?: string }>
   /** Lets XNO pass the SDK's `spendControls`, whose default bound of "$1" then reads 1 XNO. */
   findDefaultAsset(asset: string, network: string): { asset: string; decimals: number; symbol: string } | undefined
   readonly schemeHooks: { onPaymentResponse(context: PaymentResponse): Promise<void> }
+}
+
+/** What the SDK says of a payment beside the offer. Versions differ in what is there. */
+interface PaymentContext {
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined
+  /** In raw. */
+  readonly maxAmountPerPayment?: string | undefined
 }
 
 interface PaymentResponse {
@@ -34,7 +42,8 @@ interface PaymentResponse {
  * and `registerV1` for servers of version 1.
  *
  * Budget, journal and rules for offers are the payer's; one offer is paid once. What such a client does not do is show a
- * payment again: after a lost answer or a 503, `payer.unfinished()` has the proof, and `payer.present` shows it.
+ * payment again: after a lost answer or a 503, `payer.unfinished()` has the proof, and `payer.present` shows it. Not every
+ * client tells that a payment was served (docs/x402.md), and of one that does not it has those as well.
  *
  * @throws From `createPaymentPayload`, what `payer.pay` throws.
  */
@@ -44,10 +53,14 @@ export function nanoClient(payer: Payer, { origin }: NanoClientOptions = {}): Na
     scheme: SCHEME,
     findDefaultAsset: (asset, network) =>
       asset === ASSET && network.startsWith('nano:') ? { asset, decimals: 30, symbol: 'XNO' } : undefined,
-    async createPaymentPayload(x402Version, requirements) {
+    async createPaymentPayload(x402Version, requirements, { maxAmountPerPayment: bound } = {}) {
       if (x402Version !== 1 && x402Version !== X402_VERSION) throw new NoPayableOfferError('An unknown x402 version.')
       const isV1 = x402Version === 1
       const asked = isV1 ? fromV1(requirements) : requirements
+      // The SDK has looked; this is where it is paid.
+      if (bound !== undefined && !isAtMost(asked.amount, bound)) {
+        throw new NoPayableOfferError(`The offer is above the bound of the SDK's spendControls: ${bound} raw.`)
+      }
       const offer = await payer.pay(asked, origin === undefined ? {} : { url: origin })
       const payload = { ...offer.payload }
       paid.set(payload, offer)
@@ -60,6 +73,10 @@ export function nanoClient(payer: Payer, { origin }: NanoClientOptions = {}): Na
     },
   }
 }
+
+/** Both decimal raw; what is none is not within any bound. */
+const isAtMost = (amount: string, bound: string): boolean =>
+  /^[0-9]{1,39}$/.test(amount) && BigInt(amount) <= BigInt(bound)
 
 /** Version 1 calls the amount otherwise, and says beside it what is sold. */
 function fromV1(requirements: PaymentRequirements & { readonly maxAmountRequired?: string }): PaymentRequirements {

@@ -22,16 +22,19 @@ export type PaymentHandler = <O extends Offered>(
  * Pays for `@faremeter/fetch`: `wrap(fetch, { handlers: [paymentHandler(payer)], retryCount: 0 })`.
  *
  * Budget, journal and rules for offers are the payer's; one offer is paid once. Leave `retryCount` at 0: Faremeter's retry is
- * a new request, which a server answers with a new offer. `payer.unfinished()` has the payments that were not served.
+ * a new request, which a server answers with a new offer. It does not tell what came of a payment, so `payer.unfinished()`
+ * lists all that were made for it.
  */
 export function paymentHandler(payer: Payer): PaymentHandler {
   return async ({ request }, accepts) =>
-    accepts.filter(isNano).map((requirements) => ({
-      requirements,
-      exec: async () => ({
-        payload: { ...(await payer.pay(requirements as PaymentRequirements, asked(request))).payload },
-      }),
-    }))
+    accepts
+      .filter((offer) => isNano(offer) && offer.network === payer.network)
+      .map((requirements) => ({
+        requirements,
+        exec: async () => ({
+          payload: { ...(await payer.pay(requirements as PaymentRequirements, asked(request))).payload },
+        }),
+      }))
 }
 
 /** Where the request went. A relative URL is the page's own business, and tells us nothing. */
