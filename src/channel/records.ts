@@ -18,8 +18,17 @@ export interface RecordsOptions<T> {
   readonly onConflict?: () => void
 }
 
-/** What a change makes of a value, and says. The very value that was given: nothing is written. It may be run again. */
-export type Change<T, Result> = (value: T | undefined) => { readonly value: T | undefined; readonly result: Result }
+/** What a change makes of a value, and what there is to say. The very value that was given: nothing is written. */
+export interface Changed<T, Result> {
+  readonly value: T | undefined
+  readonly result: Result
+}
+
+/**
+ * It may be run again. One that reads other keys on the way is told the truth about this key all the same: the write succeeds
+ * only if the value is still the one that was given, so that whatever it read was read of a time after that.
+ */
+export type Change<T, Result> = (value: T | undefined) => Changed<T, Result> | Promise<Changed<T, Result>>
 
 export interface Records<T> {
   /** As the store has it. */
@@ -68,7 +77,8 @@ export function createRecords<T>({ store, encode, decode, keepUntilMs, onConflic
       let { value } = entry
       const results: unknown[] = []
       for (const { change } of tasks) {
-        const changed = change(value)
+        const made = change(value)
+        const changed = made instanceof Promise ? await made : made
         value = changed.value
         results.push(changed.result)
       }

@@ -1,33 +1,12 @@
 /** Random operations of two processes on one store that fails now and then, before or after it did what it was asked. */
 import fc from 'fast-check'
-import type { Store } from 'nano402'
 import { MAX_RAW } from 'nano402/nano'
 import { expect, test } from 'vitest'
 import { type Channels, createChannels } from '../../src/channel/channels.ts'
 import { channelId } from '../../src/channel/config.ts'
-import { StoreError } from '../../src/errors.ts'
+import { type Failure, failing, untilAnswered } from './failing.ts'
 import { sharedStores } from './stores.ts'
 import { EXPIRES_AT_MS, freshBlock, freshTerms, NOW_MS, order } from './support.ts'
-
-type Failure = 'none' | 'before' | 'after'
-
-/** A store that answers, or fails before or after it did what it was asked, as `failures` has it; then it answers. */
-function failing(store: Store, failures: Iterator<Failure>): Store {
-  const around = async <T>(act: () => Promise<T>): Promise<T> => {
-    const { value = 'none' } = failures.next()
-    if (value === 'before') throw new StoreError('failed before')
-    const result = await act()
-    if (value === 'after') throw new StoreError('failed after')
-    return result
-  }
-  return {
-    ...store,
-    claim: (...args) => around(() => store.claim(...args)),
-    commit: (...args) => around(() => store.commit(...args)),
-    read: (...args) => around(() => store.read(...args)),
-    write: (...args) => around(() => store.write(...args)),
-  }
-}
 
 interface Request {
   readonly kind: 'pay'
@@ -67,17 +46,6 @@ const operation: fc.Arbitrary<Request | Other> = fc.oneof(
   },
 )
 const failure = fc.constantFrom<Failure>('none', 'none', 'none', 'none', 'none', 'none', 'before', 'after')
-
-/** Asks again until it is answered, as whoever is told 503 does. */
-async function untilAnswered<T>(act: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await act()
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error
-    }
-  }
-}
 
 test.each(sharedStores())(
   'deposits are charges and refund, to the raw, whatever fails ($name)',
