@@ -85,8 +85,8 @@ export interface Wallet {
   /** What became of a block of ours; publishes it again where the ledger lacks it, has its place free, and `mayPublish`. */
   recover(block: StateBlock, options: { readonly mayPublish: boolean }): Promise<Fate>
   balance(): Promise<Balance>
-  /** Pockets everything that is receivable. */
-  receive(): Promise<readonly Received[]>
+  /** Pockets everything that is receivable, or so many. */
+  receive(most?: number): Promise<readonly Received[]>
 }
 
 /** Amounts in raw. */
@@ -252,7 +252,7 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
       }
     },
 
-    receive: () =>
+    receive: (most = Number.POSITIVE_INFINITY) =>
       inTurn(async () => {
         const received: Received[] = []
         const seen = new Set<BlockHash>()
@@ -262,6 +262,7 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
           )
           if (waiting.length === 0) return received
           for (const one of waiting) {
+            if (received.length === most) return received
             seen.add(one.hash)
             const after = await pocket(head ?? (await readHead()), one)
             received.push({ hash: after.frontier, amount: one.amount })

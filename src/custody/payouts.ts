@@ -49,6 +49,10 @@ export interface Payouts {
    * @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`) when the name is that of another payment.
    */
   pay(order: PayoutOrder): Promise<Payout>
+  /** The block that was signed last for the payment of this name, if any was. Asks the store alone. */
+  blockOf(id: string): Promise<BlockHash | undefined>
+  /** Pockets everything that was sent to the account. */
+  receive(): Promise<void>
   /** Starts on the work for the next block. */
   prepare(): Promise<void>
 }
@@ -68,6 +72,12 @@ const LEASE_MS = 30_000
 /** As long as a processor may take for the work of the block before. */
 const TURN_TIMEOUT_MS = 1_800_000
 const FOREVER_MS = 4_000_000_000_000
+
+/** Payments that wait have their turn after so many receives: each needs work. */
+const RECEIVED_AT_ONCE = 4
+
+/** Whose turn it is while sends to the account are pocketed. The name of no payment. */
+const RECEIVING = ''
 
 /** What is kept of a payment. */
 interface Entry {
@@ -168,14 +178,31 @@ export function createPayouts(options: PayoutsOptions): Payouts {
     return { hash: sent.hash, confirmed: (await fateOf(node, sent.block)) === 'confirmed' }
   }
 
+  /** One block after the other, in this process and in all. */
+  function inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = last.then(() => withLock(lock, task))
+    last = turn.catch(() => {})
+    return turn
+  }
+
   return {
     address,
     async pay(order) {
       const known = await record(order)
       if (known.entry.paidBy !== undefined) return { hash: known.entry.paidBy, confirmed: true }
-      const turn = last.then(() => withLock(lock, () => make(order)))
-      last = turn.catch(() => {})
-      return turn
+      return inTurn(() => make(order))
+    },
+    async blockOf(id) {
+      const { paidBy, block } = (await read(id))?.entry ?? {}
+      return paidBy ?? (block && hashBlock(parseBlock(block) as StateBlock))
+    },
+    async receive() {
+      const some = () =>
+        inTurn(async () => {
+          await takeTurn(RECEIVING)
+          return wallet.receive(RECEIVED_AT_ONCE)
+        })
+      while ((await some()).length === RECEIVED_AT_ONCE);
     },
     async prepare() {
       const info = await accountInfo(node, address)

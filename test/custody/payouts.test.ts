@@ -10,7 +10,7 @@ import {
   signBlock,
   WORK_THRESHOLDS,
 } from 'nano402/nano'
-import { accountInfo, type NanoNode, publish } from 'nano402/rpc'
+import { accountInfo, type NanoNode, publish, receivable } from 'nano402/rpc'
 import { memoryStore } from 'nano402/stores/memory'
 import { sqliteStore } from 'nano402/stores/sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -133,6 +133,22 @@ describe('a payout', () => {
     const payouts = startPayouts({ key, node: devnet, store })
     await payouts.pay(SECOND)
     expect(await sentBy(devnet, payouts.address)).toEqual([ORDER.amount, SECOND.amount])
+  })
+
+  test('has its turn while a great deal is being received', async () => {
+    const devnet = devnetForTest()
+    const payouts = startPayouts({ key: await fundedKey(devnet), node: devnet, store: memoryStore() })
+    for (let i = 0; i < 10; i++) await devnet.faucet(payouts.address, raw(1n))
+    let isReceived = false
+    const receiving = payouts.receive().then(() => {
+      isReceived = true
+    })
+    const { hash } = await payouts.pay(ORDER)
+    expect(isReceived).toBe(false)
+    await receiving
+    expect(await receivable(devnet, payouts.address, { count: 1 })).toEqual([])
+    expect([await payouts.blockOf(ORDER.id), await payouts.blockOf('of nobody')]).toEqual([hash, undefined])
+    expect(await sentBy(devnet, payouts.address)).toEqual([ORDER.amount])
   })
 
   test('has its work done before it is asked for', async () => {
