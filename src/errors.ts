@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'ERR_NODE_UNAVAILABLE'
   | 'ERR_NODE_REFUSED'
   | 'ERR_FACILITATOR'
+  | 'ERR_ISSUER'
   | 'ERR_PRICE'
   | 'ERR_CHARGE'
   | 'ERR_WORK'
@@ -78,6 +79,17 @@ export class NodeRefusedError extends PaywallError {
 /** The facilitator gave no usable answer. What was asked of it is neither true nor false. */
 export class FacilitatorError extends PaywallError {
   override readonly code = 'ERR_FACILITATOR'
+}
+
+/** The issuer of a channel refused, or gave no usable answer. */
+export class IssuerError extends PaywallError {
+  override readonly code = 'ERR_ISSUER'
+  /** The issuer's own code, when it refused. */
+  readonly reason: string | undefined
+  constructor(message: string, { reason, ...options }: ErrorOptions & { readonly reason?: string | undefined } = {}) {
+    super(message, options)
+    this.reason = reason
+  }
 }
 
 /** The price function threw, did not settle in time, or gave something that is not a price. */

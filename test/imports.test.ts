@@ -58,8 +58,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['deployment', 'mechanisms', 'options', 'pricing', 'remote', 'rpc', 'core', 'x402', 'errors'],
     ...['npm:hono'],
   ],
+  issuer: [
+    ...['channel', 'custody', 'client/work.ts', 'deployment', 'options', 'paywall', 'pricing', 'stores', 'rpc'],
+    ...['core', 'x402', 'nano', 'errors', 'npm:hono', 'npm:lru-cache'],
+  ],
   cli: [
-    ...['facilitator', 'metrics', 'mechanisms/names.ts'],
+    ...['facilitator', 'issuer', 'metrics', 'mechanisms/names.ts'],
     ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'x402', 'secret', 'errors'],
     'npm:@commander-js/extra-typings',
   ],

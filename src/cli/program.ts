@@ -7,12 +7,13 @@ import { devnet } from './devnet.ts'
 import { doctor } from './doctor.ts'
 import { facilitator } from './facilitator.ts'
 import { inspect } from './inspect.ts'
+import { issuer } from './issuer.ts'
 import { pay } from './pay.ts'
 import { reconcile } from './reconcile.ts'
 import { harmless, paint, printJson, printLine, type Terminal } from './terminal.ts'
 import { wallet } from './wallet.ts'
 
-const COMMANDS: readonly MakeCommand[] = [pay, inspect, wallet, doctor, devnet, facilitator, reconcile]
+const COMMANDS: readonly MakeCommand[] = [pay, inspect, wallet, doctor, devnet, facilitator, issuer, reconcile]
 
 const AFTER = `
 Every command has --json, and reads NANO402_... from the environment where its help says so.

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { WireName } from 'nano402'
 import { REFUSALS, type RefusalCode } from 'nano402'
+import { ISSUER_CODES } from 'nano402/issuer'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { EXAMPLE_TIME_MS, makeExamples } from './extension-examples.ts'
 import { examples } from './mechanism-examples.ts'
@@ -12,6 +13,13 @@ test('docs/protocol.md lists every code with its status, and no other', () => {
   const rows = [...text.matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)].map(([, code, status]) => [code, Number(status)])
   expect(Object.fromEntries(rows)).toEqual(
     Object.fromEntries(Object.entries(REFUSALS).map(([code, { status }]) => [code, status])),
+  )
+})
+
+test('docs/protocol.md lists every code of an issuer with its status and its sentence, and no other', () => {
+  const rows = [...text.matchAll(/^\| (\d{3}) \| `(\w+)` \| (.*) \|$/gm)]
+  expect(rows.map(([, status, code, message]) => [code, { status: Number(status), message }])).toEqual(
+    Object.entries(ISSUER_CODES),
   )
 })
 

@@ -159,8 +159,13 @@ export const randomHash = (): string =>
     .toUpperCase()
 
 /** Asks, pays, and gives the headers to present. */
-export async function buy(buyer: Purse, url: string, init: RequestInit = {}) {
-  const offer = offerOf(await fetch(url, init))
+export async function buy(
+  buyer: Purse,
+  url: string,
+  init: RequestInit = {},
+  ask: (url: string, init: RequestInit) => Promise<Response> = fetch,
+) {
+  const offer = offerOf(await ask(url, init))
   const hash = await buyer.pay(offer)
   return { offer, hash, headers: proofHeader(offer, hash) }
 }

@@ -1,0 +1,31 @@
+/** An issuer of channels, and what clients and vendors ask of it: `nano402/issuer`. */
+export {
+  type Certificate,
+  type CertificateRefusal,
+  type CertificateRules,
+  type CheckCertificate,
+  createCertificateCheck,
+  readCertificate,
+} from '../channel/certificate.ts'
+export type { ChannelConfig, ChannelId, PayWordConfig, VoucherConfig } from '../channel/config.ts'
+export type { LastProof } from '../channel/wire.ts'
+export { type IssuerAppOptions, issuerApp } from './app.ts'
+export {
+  type AccountView,
+  createIssuerClient,
+  type IssuerClient,
+  type IssuerClientOptions,
+  type StatementLine,
+} from './ask.ts'
+export type { Audit, Owed } from './audit.ts'
+export { ISSUER_CODES, type IssuerCode, type RefusedByIssuer } from './codes.ts'
+export {
+  type Caller,
+  type ChannelView,
+  createIssuer,
+  type Issuer,
+  type IssuerInfo,
+  type IssuerOptions,
+  type WithdrawalView,
+} from './issuer.ts'
+export { accountSigner, type Release, type Signer, sessionSigner, signRelease } from './request.ts'

@@ -1,0 +1,527 @@
+/**
+ * The issuer: holds what clients deposit, locks an amount of it for each channel, and pays vendors what they can prove by
+ * the day that its certificate names. Here is what it agrees to; what moves then is in book.ts.
+ */
+import { LRUCache } from 'lru-cache'
+import { ed25519Signer } from '#channel/ed25519'
+import { openStore } from '#stores/open'
+import { type Certificate, signCertificate } from '../channel/certificate.ts'
+import { type ChannelId, channelId, readConfig } from '../channel/config.ts'
+import { MAX_K } from '../channel/payword.ts'
+import { hashesFor, judgeLastProof, readLastProof } from '../channel/redemption.ts'
+import { hmacSha256 } from '../channel/sha256.ts'
+import { createWorkSource, type WorkOption } from '../client/work.ts'
+import { encodeFields } from '../core/bytes.ts'
+import type { EventListener } from '../core/events.ts'
+import type { Store } from '../core/store.ts'
+import { createPayouts } from '../custody/payouts.ts'
+import type { Health } from '../deployment.ts'
+import { ConfigError } from '../errors.ts'
+import { bytesToHex, hexToBytes } from '../nano/hex.ts'
+import {
+  type BlockHash,
+  type NanoAddress,
+  nanoAddress,
+  privateKey as parsePrivateKey,
+  parseRaw,
+  WORK_THRESHOLDS,
+} from '../nano/index.ts'
+import { type Price, processEnvironment, type RpcOption, withEnvironment } from '../options.ts'
+import { createPaywall, type PaywallRoute } from '../paywall.ts'
+import { parsePrice } from '../pricing.ts'
+import { createRpc, type Network } from '../rpc/index.ts'
+import { unref } from '../rpc/wait.ts'
+import { type Account, MAX_KEYS, type SessionKey } from './account.ts'
+import { type Audit, audit, type Owed, owedTo } from './audit.ts'
+import { type Book, type ChannelEntry, createBook, type Statement } from './book.ts'
+import { isRefused, type RefusedByIssuer, refuse } from './codes.ts'
+import {
+  type Authorization,
+  createSignatureCheck,
+  isOwnKey,
+  readAuthorization,
+  readRelease,
+  releaseText,
+  requestText,
+  type SignedRequest,
+} from './request.ts'
+
+export interface IssuerOptions {
+  /** The private key of the account that deposits go to and withdrawals come from, and that is used for nothing else. */
+  readonly privateKey: string
+  /** [NANO402_RPC_URL] Nano nodes: URLs, `{ url, headers, key }`, or objects with `call`. Required. */
+  readonly rpc?: RpcOption | readonly RpcOption[]
+  /** [NANO402_WS_URL] A node's websocket, which ends the wait for a confirmation early. */
+  readonly ws?: string
+  /** [NANO402_NETWORK] Default `nano:mainnet`. */
+  readonly network?: Network
+  /** [NANO402_STORE] `memory` (default), `sqlite:<path>`, `redis://...`, or an object of the `Store` interface. */
+  readonly store?: string | Store
+  /** [NANO402_SECRET] Seals the offers for deposits. Default: derived from the private key. */
+  readonly secret?: string | readonly string[]
+  /** [NANO402_PUBLIC_URL] The origin that clients know the issuer by. */
+  readonly publicUrl?: string
+  /** Where proof of work comes from: `'node'` (default), `'cpu'`, a URL, or a function. */
+  readonly work?: WorkOption
+  /** An account to name as representative in every block. Default: the one that the account has. */
+  readonly representative?: string
+  /** The bounds of one deposit. Default `'0.001'` and `'100'` XNO. */
+  readonly minDeposit?: Price
+  readonly maxDeposit?: Price
+  /** The least that is paid out, unless it is all there is: each payout costs us work. Default: `minDeposit`. */
+  readonly minWithdrawal?: Price
+  /** How long a vendor has to redeem after the last payment of a channel can have ended. Default 86,400 (a day). */
+  readonly settleSeconds?: number
+  /** The furthest expiry of a channel. Default 2,592,000 (30 days). */
+  readonly maxChannelSeconds?: number
+  /** How many accounts may register in a minute. Default 6,000. */
+  readonly newAccountsPerMinute?: number
+  /** Told of deposits as of any paid request. */
+  readonly onEvent?: EventListener
+  /** The clock: Unix time in ms. */
+  readonly now?: () => number
+}
+
+/** What an issuer says about itself. Amounts in raw, as decimal text. */
+export interface IssuerInfo {
+  readonly network: string
+  /** The Ed25519 key that certificates are signed with: `issuer` in a channel's config. */
+  readonly issuer: string
+  /** Where deposits go, and withdrawals come from. */
+  readonly account: NanoAddress
+  readonly minDeposit: string
+  readonly maxDeposit: string
+  readonly minWithdrawal: string
+  readonly settleSeconds: number
+  readonly maxChannelSeconds: number
+  readonly maxCloseGrace: number
+}
+
+/** Who asks, once the signature is genuine. */
+export type Caller = Pick<Authorization, 'account' | 'key'>
+
+/** A channel, as payer and payee see it. Amounts in raw, as decimal text. */
+export interface ChannelView {
+  readonly channelId: ChannelId
+  readonly payer: NanoAddress
+  readonly payee: NanoAddress
+  readonly state: 'open' | 'settled' | 'returned'
+  readonly amount: string
+  readonly charged: string
+  /** Unix time in seconds. */
+  readonly settleBy: number
+  /** What the payee showed for what was charged. */
+  readonly proof?: unknown
+}
+
+export interface WithdrawalView {
+  readonly id: string
+  readonly amount: string
+  readonly state: 'pending' | 'paid'
+  /** Of the payout, once it is confirmed. */
+  readonly block?: BlockHash
+}
+
+/** What this process has seen since it began. */
+export interface Tally {
+  /** What the proofs that were redeemed authorised, in raw. */
+  authorized: bigint
+}
+
+/** A refusal is a value; trouble of ours is thrown. */
+export interface Issuer {
+  readonly info: IssuerInfo
+  readonly tally: Readonly<Tally>
+  /** The paywall in front of a deposit. */
+  readonly deposits: PaywallRoute
+  /** Whether this is an amount that may be deposited, as text. */
+  isDeposit(amount: unknown): boolean
+  /** Credits what was paid for this account. */
+  credit(address: NanoAddress, paid: { readonly transaction: string; readonly amount: bigint }): Promise<Account>
+  /** Whose request it is. */
+  authenticate(header: string | undefined, request: SignedRequest): Promise<Caller | RefusedByIssuer>
+  register(caller: Caller, body: unknown): Promise<Account | RefusedByIssuer>
+  account(caller: Caller): Promise<Account | undefined>
+  statement(caller: Caller, before: number | undefined): Promise<Statement>
+  open(caller: Caller, body: unknown): Promise<Certificate | RefusedByIssuer>
+  channel(caller: Caller, id: ChannelId): Promise<ChannelView | RefusedByIssuer>
+  /** Asked by the payee. */
+  settle(caller: Caller, id: ChannelId, body: unknown): Promise<ChannelView | RefusedByIssuer>
+  /** Asked by the payer, with the payee's release. */
+  close(caller: Caller, id: ChannelId, body: unknown): Promise<ChannelView | RefusedByIssuer>
+  withdraw(caller: Caller, body: unknown): Promise<WithdrawalView | RefusedByIssuer>
+  withdrawal(caller: Caller, id: string): Promise<WithdrawalView | RefusedByIssuer>
+  audit(): Promise<Audit>
+  /** What is owed now, for metrics: read one account after the other. */
+  totals(): Promise<{ readonly accounts: readonly Account[]; readonly owed: Owed }>
+  /** Carries on with everything that was left behind, gives back what nobody redeemed, and pockets what was sent. */
+  sweep(): Promise<void>
+  /** Pays out what waits. Resolves when that has been tried. */
+  payOut(): Promise<void>
+  health(): Promise<Health>
+  /** Ends what is under way, and frees the connections. */
+  drain(): Promise<void>
+}
+
+/** Clocks may differ by so much, and a signed request is good for so long. */
+const REQUEST_WINDOW_SECONDS = 60
+const MAX_CLOSE_GRACE = 86_400
+const MAX_KEY_MS = 366 * 86_400_000
+/** Payouts that wait are asked for again after so long; everything is looked through after so many of these. */
+const TICK_MS = 5_000
+const TICKS_PER_SWEEP = 120
+/** How many hashes a payee may cost us in a minute with tokens that are wrong: about a second. */
+const WASTED_HASHES_PER_MINUTE = 2 ** 22
+const MINUTE_MS = 60_000
+
+/**
+ * Opens an issuer; what the options leave out comes from the environment (`NANO402_...`).
+ *
+ * @throws `ConfigError` (`ERR_CONFIG`) naming what is missing or wrong, and the remedy.
+ */
+export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
+  const key = parsePrivateKey(options.privateKey)
+  const {
+    settleSeconds = 86_400,
+    maxChannelSeconds = 2_592_000,
+    newAccountsPerMinute = 6_000,
+    now = Date.now,
+  } = options
+  const {
+    rpc,
+    ws,
+    network = 'nano:mainnet',
+    store: given = 'memory',
+    secret,
+    publicUrl,
+  } = withEnvironment(
+    pick(options, 'rpc', 'ws', 'network', 'store', 'secret', 'publicUrl', 'onEvent'),
+    processEnvironment(),
+  )
+  if (rpc === undefined) throw new ConfigError('An issuer needs a Nano node: set NANO402_RPC_URL or the option rpc.')
+  const derive = (what: string) => hmacSha256(hexToBytes(key))(encodeFields([`nano402-issuer-${what}`]))
+  const bounds = boundsOf(options)
+  const signer = await certificateSigner(derive('certificates'))
+  const node = createRpc({ endpoints: Array.isArray(rpc) ? rpc : [rpc as RpcOption], network })
+  const store = typeof given === 'string' ? await openStore(given) : given
+  const work = createWorkSource(options.work ?? 'node', node, WORK_THRESHOLDS[network])
+  const representative = options.representative === undefined ? undefined : nanoAddress(options.representative)
+  const payouts = createPayouts({ key, node, work, store, ...(representative && { representative }) })
+  const book: Book = createBook({ store, payouts, now })
+  const paywall = createPaywall({
+    ...{ network, rpc: node, store, payTo: payouts.address, secret: secret ?? bytesToHex(derive('secret')) },
+    ...(ws !== undefined && { ws }),
+    ...(publicUrl !== undefined && { publicUrl }),
+    ...(options.onEvent && { onEvent: options.onEvent }),
+  })
+  const deposits = paywall.route({
+    ...{ name: 'deposit', description: 'A deposit with this issuer. All of it is credited.' },
+    price: (request) => ({ raw: request.query('amount') ?? '' }),
+    attempts: 1_000_000, // to credit a deposit again is to credit it once
+  })
+  const info: IssuerInfo = {
+    ...{ network, issuer: signer.publicKey, account: payouts.address },
+    minDeposit: String(bounds.minDeposit),
+    maxDeposit: String(bounds.maxDeposit),
+    minWithdrawal: String(bounds.minWithdrawal),
+    ...{ settleSeconds, maxChannelSeconds, maxCloseGrace: MAX_CLOSE_GRACE },
+  }
+
+  const isSigned = createSignatureCheck()
+  const tally: Tally = { authorized: 0n }
+  const registrations = allowance(newAccountsPerMinute, now)
+  const wasted = new LRUCache<NanoAddress, ReturnType<typeof allowance>>({ max: 10_000 })
+  const unpaid = new Set<NanoAddress>()
+  let underWay: Promise<unknown> = Promise.resolve()
+
+  /** Whether a key may act for the account now. */
+  async function mayAct({ account, key: name }: Caller): Promise<boolean> {
+    if (isOwnKey(name)) return true
+    const { keys = [] } = (await book.account(account)) ?? {}
+    return keys.some((one) => one.key === name && one.expiresAtMs > now())
+  }
+
+  const viewOf = async (
+    id: ChannelId,
+    { payer, payee, settleBy, end }: ChannelEntry,
+  ): Promise<ChannelView | undefined> => {
+    if (end) {
+      const { proof, ...ended } = end
+      return {
+        channelId: id,
+        payer,
+        payee,
+        settleBy,
+        ...ended,
+        ...(proof !== undefined && { proof: JSON.parse(proof) }),
+      }
+    }
+    const lock = await book.lockOf(id)
+    if (!lock) return undefined
+    const state = lock.state === 'open' && lock.settleByMs <= now() ? 'returned' : lock.state
+    const amounts = { amount: String(lock.amount), charged: String(lock.charged) }
+    return {
+      channelId: id,
+      payer,
+      payee,
+      settleBy,
+      state,
+      ...amounts,
+      ...(lock.proof && { proof: JSON.parse(lock.proof) }),
+    }
+  }
+
+  /** Ends a channel at what its payee is owed, and says how it ended. */
+  async function end(id: ChannelId, charged: bigint, proof: unknown): Promise<ChannelView | RefusedByIssuer> {
+    const shown = proof === undefined ? undefined : JSON.stringify(proof)
+    const result = await book.settle(id, { charged, proof: shown })
+    if (result !== 'settled') return refuse(result)
+    const entry = await book.channel(id)
+    return (entry && (await viewOf(id, entry))) ?? refuse('channel_not_found')
+  }
+
+  /** Payouts one after the other. A fault is asked about again later. */
+  function payOut(): Promise<void> {
+    const turn = underWay.then(async () => {
+      for (const address of [...unpaid]) {
+        unpaid.delete(address) // before it is looked at: what is withdrawn meanwhile adds it again
+        const isPaid = await book.payOut(address).catch(() => false)
+        if (!isPaid) unpaid.add(address)
+      }
+    })
+    underWay = turn
+    return turn
+  }
+
+  async function sweep(): Promise<void> {
+    for await (const address of book.addresses()) {
+      await book.tidy(address)
+      if (((await book.account(address))?.withdrawals.length ?? 0) > 0) unpaid.add(address)
+    }
+    await payouts.receive()
+    await payOut()
+  }
+
+  let ticks = 0
+  const ticking = setInterval(() => {
+    ticks++
+    const task = ticks % TICKS_PER_SWEEP === 1 ? sweep : payOut
+    if (ticks % TICKS_PER_SWEEP === 1 || unpaid.size > 0) task().catch(() => {}) // tried again at the next one
+  }, TICK_MS)
+  unref(ticking)
+
+  return {
+    info,
+    tally,
+    deposits,
+    isDeposit(amount) {
+      const sent = readAmount(amount)
+      return sent !== undefined && sent >= bounds.minDeposit && sent <= bounds.maxDeposit
+    },
+    credit: (address, { transaction: block, amount }) => book.deposit(address, { block, amount }),
+
+    async authenticate(header, request) {
+      const said = readAuthorization(header)
+      if (said === undefined) return refuse('unauthorized')
+      if (Math.abs(now() / 1_000 - said.at) > REQUEST_WINDOW_SECONDS) return refuse('stale_request')
+      if (!(await isSigned(said, requestText(signer.publicKey, request, said)))) return refuse('unauthorized')
+      // Nothing is looked up before the signature is genuine, and nothing is stored before the key may act.
+      if (!(await mayAct(said))) return refuse('unauthorized')
+      const keepUntilMs = 1_000 * (said.at + 2 * REQUEST_WINDOW_SECONDS)
+      const isFirst = await store.write(`issuer-nonce:${said.account}:${said.nonce}`, 0, '', keepUntilMs)
+      return isFirst ? { account: said.account, key: said.key } : refuse('replayed_request')
+    },
+
+    async register({ account, key: name }, body) {
+      if (!isOwnKey(name)) return refuse('own_key_required')
+      const keys = readKeys(body, now())
+      if (keys === undefined) return refuse('invalid_request')
+      const known = await book.account(account)
+      if (known === undefined && !registrations.take(1)) return refuse('too_many_accounts')
+      return book.register(account, keys)
+    },
+
+    async account({ account }) {
+      await book.tidy(account)
+      return book.account(account)
+    },
+    statement: ({ account }, before) => book.statement(account, before),
+
+    async open({ account }, body) {
+      const { config: shown, amount: text } = fieldsOf(body, ['config', 'amount'])
+      const config = readConfig(shown)
+      const amount = readAmount(text)
+      if (config === undefined) return refuse('invalid_config')
+      if (amount === undefined || amount === 0n) return refuse('invalid_amount')
+      if (config.payer !== account) return refuse('unauthorized')
+      const { expiresAt, closeGrace } = config
+      const isOurs = config.custodian === 'issuer' && config.issuer === signer.publicKey && config.network === network
+      const isBetweenTwo = config.payee !== config.payer && config.refundTo === config.payer
+      const isInTime = 1_000 * expiresAt > now() && 1_000 * (expiresAt - maxChannelSeconds) <= now()
+      if (!isOurs || !isBetweenTwo || !isInTime || closeGrace > MAX_CLOSE_GRACE) return refuse('invalid_config')
+      const result = await book.open(config, { amount, settleBy: expiresAt + closeGrace + settleSeconds })
+      if (result !== 'locked') return refuse(result)
+      const id = channelId(config)
+      const settleBy = (await book.channel(id))?.settleBy ?? 0
+      const { payee } = config
+      return signCertificate({ channelId: id, payee, amount: String(amount), expiresAt, settleBy }, signer.sign)
+    },
+
+    async channel({ account }, id) {
+      const entry = await book.channel(id)
+      if (entry === undefined || (entry.payer !== account && entry.payee !== account))
+        return refuse('channel_not_found')
+      return (await viewOf(id, entry)) ?? refuse('channel_not_found')
+    },
+
+    async settle({ account }, id, body) {
+      const { amount: text, proof: shown } = fieldsOf(body, ['amount', 'proof'])
+      const amount = readAmount(text)
+      const best = shown === undefined ? undefined : readLastProof(shown)
+      if (amount === undefined) return refuse('invalid_amount')
+      if (shown !== undefined && best === undefined) return refuse('proof')
+      const entry = await book.channel(id)
+      if (entry?.payee !== account) return refuse('channel_not_found')
+      const { config } = entry
+      const lock = await book.lockOf(id)
+      // What has ended is not looked at again: the book knows how.
+      if (config === undefined || lock?.state !== 'open') return end(id, amount, undefined)
+      if (amount > lock.amount) return refuse('exceeds_lock')
+      if (best === undefined) return amount === 0n ? end(id, 0n, undefined) : refuse('proof')
+      const hashes = Math.min(hashesFor(best), MAX_K)
+      const patience = wasted.get(account) ?? allowance(WASTED_HASHES_PER_MINUTE, now)
+      wasted.set(account, patience)
+      if (!patience.take(hashes)) return refuse('busy')
+      const reach = await judgeLastProof(config, best)
+      if (typeof reach === 'string') return refuse(reach)
+      patience.give(hashes)
+      if (amount > reach) return refuse('proof')
+      const ended = await end(id, amount, best)
+      if (!isRefused(ended)) tally.authorized += reach
+      return ended
+    },
+
+    async close({ account }, id, body) {
+      const release = readRelease(body)
+      if (release === undefined) return refuse('invalid_request')
+      const entry = await book.channel(id)
+      if (entry?.payer !== account) return refuse('channel_not_found')
+      const payee = { account: entry.payee, ...release }
+      const isGenuine = await isSigned(payee, releaseText(signer.publicKey, id, release.amount))
+      if (!isGenuine || !(await mayAct(payee))) return refuse('unauthorized')
+      return end(id, BigInt(release.amount), { release })
+    },
+
+    async withdraw({ account }, body) {
+      const { id, amount: text } = fieldsOf(body, ['id', 'amount'])
+      const amount = readAmount(text)
+      if (typeof id !== 'string' || !/^[A-Za-z0-9_-]{8,64}$/.test(id)) return refuse('invalid_request')
+      if (amount === undefined || amount === 0n) return refuse('invalid_amount')
+      const known = await withdrawalOf(account, id)
+      const balance = (await book.account(account))?.balance ?? 0n
+      if (!known && amount < bounds.minWithdrawal && amount !== balance) {
+        return refuse(amount > balance ? 'insufficient_balance' : 'invalid_amount')
+      }
+      const result = await book.withdraw(account, { id, amount })
+      if (typeof result === 'object') return { id, amount: String(amount), state: 'paid', block: result.block }
+      if (result !== 'debited') return refuse(result)
+      unpaid.add(account)
+      payOut().catch(() => {})
+      return { id, amount: String(amount), state: 'pending' }
+    },
+    withdrawal: async ({ account }, id) => (await withdrawalOf(account, id)) ?? refuse('not_found'),
+
+    audit: () => audit({ book, payouts, node }),
+    async totals() {
+      const { accounts } = await book.collect()
+      return { accounts, owed: owedTo(accounts) }
+    },
+    sweep,
+    payOut,
+    health: paywall.health,
+    async drain() {
+      clearInterval(ticking)
+      await underWay
+      await paywall.close()
+      work.close()
+      node.close()
+      if (typeof given === 'string') await store.close()
+    },
+  }
+
+  async function withdrawalOf(account: NanoAddress, id: string): Promise<WithdrawalView | undefined> {
+    const pending = (await book.account(account))?.withdrawals.find((one) => one.id === id)
+    if (pending) return { id, amount: String(pending.amount), state: 'pending' }
+    const paid = await book.withdrawal(account, id)
+    return paid && { id, ...paid, state: 'paid' }
+  }
+}
+
+async function certificateSigner(seed: Uint8Array) {
+  const { publicKey, sign } = await ed25519Signer(seed)
+  return { publicKey: bytesToHex(publicKey), sign }
+}
+
+const pick = <T extends object, K extends keyof T>(from: T, ...keys: readonly K[]): Pick<T, K> =>
+  Object.fromEntries(keys.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]]))) as Pick<T, K>
+
+/** @throws {@link ConfigError} (`ERR_CONFIG`) for bounds that leave nothing between them. */
+function boundsOf({ minDeposit = '0.001', maxDeposit = '100', minWithdrawal = minDeposit }: IssuerOptions) {
+  const bounds = {
+    minDeposit: parsePrice(minDeposit),
+    maxDeposit: parsePrice(maxDeposit),
+    minWithdrawal: parsePrice(minWithdrawal),
+  }
+  if (bounds.minDeposit > bounds.maxDeposit) throw new ConfigError('minDeposit of the issuer is above its maxDeposit.')
+  return bounds
+}
+
+/** An amount in raw; undefined for everything else. */
+function readAmount(value: unknown): bigint | undefined {
+  try {
+    return parseRaw(value)
+  } catch {
+    return undefined
+  }
+}
+
+/** The fields of a body, if it has no others. */
+function fieldsOf(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
+  if (typeof body !== 'object' || body === null) return {}
+  return Object.keys(body).every((name) => names.includes(name)) ? (body as Readonly<Record<string, unknown>>) : {}
+}
+
+/** `{ keys: [{ key, expiresAt }] }`, each key once, and none for longer than a year. */
+function readKeys(body: unknown, nowMs: number): readonly SessionKey[] | undefined {
+  const { keys } = fieldsOf(body, ['keys'])
+  if (!Array.isArray(keys) || keys.length > MAX_KEYS) return undefined
+  const read = keys.map((one) => {
+    const { key, expiresAt } = fieldsOf(one, ['key', 'expiresAt'])
+    if (typeof key !== 'string' || !/^[0-9A-F]{64}$/.test(key) || !Number.isSafeInteger(expiresAt)) return undefined
+    const expiresAtMs = 1_000 * (expiresAt as number)
+    return expiresAtMs > nowMs && expiresAtMs <= nowMs + MAX_KEY_MS ? { key, expiresAtMs } : undefined
+  })
+  const all = read.filter((one) => one !== undefined)
+  return all.length === keys.length && new Set(all.map(({ key }) => key)).size === all.length ? all : undefined
+}
+
+/** So much may be taken in each minute. */
+function allowance(perMinute: number, now: () => number) {
+  let minute = 0
+  let left = 0
+  return {
+    take(amount: number): boolean {
+      const current = Math.floor(now() / MINUTE_MS)
+      if (current !== minute) {
+        minute = current
+        left = perMinute
+      }
+      if (left < amount) return false
+      left -= amount
+      return true
+    },
+    give(amount: number): void {
+      left = Math.min(perMinute, left + amount)
+    },
+  }
+}
