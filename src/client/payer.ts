@@ -93,9 +93,6 @@ export interface PayerChannelOptions {
 
 const MAX_TTL_SECONDS = 2_592_000
 
-/** Pause between two looks for a confirmation. A devnet is our own and near; other people's nodes count what they are asked. */
-const POLL_MS = { 'nano:mainnet': 250, 'nano:devnet': 50 } as const
-
 /** Pays for requests out of one account. */
 export interface Payer {
   /** The account: send XNO here. */
@@ -195,7 +192,7 @@ export function createPayer(options: PayerOptions): Payer {
   const node = readNode(options.rpc, network)
   const work = createWorkSource(options.work ?? 'node', node, WORK_THRESHOLDS[network])
   const feed = options.ws === undefined ? undefined : createFeed({ url: options.ws })
-  const ledger = createLedger({ node, nodes: [node], pollMs: POLL_MS[network], ...(feed && { feed }) })
+  const ledger = createLedger({ node, nodes: [node], ...(feed && { feed }) })
   const pins = createPins(options.pinPayTo)
   let closed = false
 

@@ -7,7 +7,14 @@ import type { Client, Settled, Verified } from '../core/mechanism.ts'
 import { type Quote, TAG_MODULUS } from '../core/quote.ts'
 import { type Refusal, refusal } from '../core/refusal.ts'
 import { NodeUnavailableError } from '../errors.ts'
-import { addressToPublicKey, type BlockHash, type NanoAddress, type PublicKey, type StateBlock } from '../nano/index.ts'
+import {
+  addressToPublicKey,
+  type BlockHash,
+  type NanoAddress,
+  nanoAddress,
+  type PublicKey,
+  type StateBlock,
+} from '../nano/index.ts'
 import type { Ledger, LedgerBlock } from '../rpc/index.ts'
 import type { PaymentRequirements } from '../x402/shapes.ts'
 import type { PresentedPayment } from '../x402/wire.ts'
@@ -91,6 +98,8 @@ export interface Search {
       readonly found: LedgerBlock | undefined
       /** Whose send it has to be, if that matters. */
       readonly sender?: PublicKey
+      /** Whether its signature was checked before. */
+      readonly isSigned?: boolean
     },
     quote: Quote,
     client: Client,
@@ -123,11 +132,12 @@ export function createSearch({ ledger, confirmTimeoutMs }: ExactOptions): Search
       return mayLookUp(quote.id, hash) ? ledger.find(hash, client.signal) : 'too_many_attempts'
     },
 
-    async confirm({ hash, found: seen, sender }, quote, client) {
+    async confirm({ hash, found: seen, sender, isSigned = false }, quote, client) {
       let found = seen
       if (!found?.confirmed && !(found && mismatchOf(found, quote, sender))) {
         const { signal } = client
-        found = await ledger.waitConfirmed(hash, { timeoutMs: confirmTimeoutMs, ...(signal && { signal }) })
+        const payTo = nanoAddress(quote.payTo)
+        found = await ledger.waitConfirmed(hash, { timeoutMs: confirmTimeoutMs, payTo, ...(signal && { signal }) })
       }
       if (!found) return refusal('settlement_pending')
       const mismatch = mismatchOf(found, quote, sender)
@@ -135,7 +145,7 @@ export function createSearch({ ledger, confirmTimeoutMs }: ExactOptions): Search
       const { block, confirmed, localTimestampMs: paidAtMs } = found
       if (!confirmed || block.type !== 'state') return refusal('settlement_pending')
       // Last, because it costs milliseconds, and anybody can present any public block.
-      if (!found.isSigned())
+      if (!isSigned && !found.isSigned())
         throw new NodeUnavailableError('The Nano node showed a payment that its account did not sign.')
       return { kind: 'confirmed', block, hash, paidAtMs }
     },

@@ -26,7 +26,7 @@ export interface LedgerOptions {
   readonly maxBatch?: number
   /** How many hashes can be waited for. Default 1,024. */
   readonly maxWaiting?: number
-  /** Pause between two looks at what is waited for. Default 250. */
+  /** The longest pause between two looks at a block that is waited for, in ms. One that exists is looked at sooner at first. Default 250. */
   readonly pollMs?: number
   /** How many blocks are remembered. Default 10,000. */
   readonly cacheSize?: number
@@ -45,10 +45,13 @@ export interface Ledger {
    * @throws `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`), also when too many are being looked up.
    */
   find(hash: BlockHash, signal?: AbortSignal): Promise<LedgerBlock | undefined>
-  /** Looks a block up and waits until it is confirmed, at most `timeoutMs`; then gives what was seen last. */
+  /**
+   * Looks a block up and waits until it is confirmed, at most `timeoutMs`; then gives what was seen last. `payTo` is the
+   * account it pays, where the feed is to listen for it.
+   */
   waitConfirmed(
     hash: BlockHash,
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+    options: { readonly timeoutMs: number; readonly payTo?: NanoAddress; readonly signal?: AbortSignal },
   ): Promise<LedgerBlock | undefined>
   /**
    * An account's state, confirmed and not, as one node says it: good for refusing early, proof of nothing.
@@ -115,7 +118,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   const published = shareCalls(maxCalls, (_hash: BlockHash, send: StateBlock) =>
     inTime((signal) => publish(node, send, 'send', signal)),
   )
-  const poller = createPoller({ look, maxBatch, maxWaiting, pollMs })
+  const poller = createPoller({ look, maxBatch, maxWaiting, pollMs, isTold: () => feed?.state() === 'open' })
   const unsubscribe = feed?.on((hash) => poller.hint(hash))
 
   const peek = (hash: BlockHash) => {
@@ -136,7 +139,8 @@ export function createLedger(options: LedgerOptions): Ledger {
   return {
     peek,
     find,
-    async waitConfirmed(hash, { timeoutMs, signal }) {
+    async waitConfirmed(hash, { timeoutMs, payTo, signal }) {
+      if (payTo !== undefined) feed?.watch(payTo)
       const startMs = performance.now()
       const first = await find(hash, signal)
       if (first?.confirmed) return first

@@ -1,4 +1,5 @@
 /** One shared poller for everything that is waited for. */
+import { LRUCache } from 'lru-cache'
 import { NodeUnavailableError } from '../errors.ts'
 import type { BlockHash } from '../nano/index.ts'
 import type { LedgerBlock, Sight } from './observe.ts'
@@ -9,7 +10,10 @@ export interface PollerOptions {
   look(hashes: readonly BlockHash[]): Promise<ReadonlyMap<BlockHash, Sight>>
   readonly maxBatch: number
   readonly maxWaiting: number
+  /** The longest pause between two looks at the same block. */
   readonly pollMs: number
+  /** Whether the network tells when to look, so that there is no hurry. */
+  isTold(): boolean
 }
 
 export interface Poller {
@@ -31,22 +35,47 @@ export interface Poller {
 
 interface Waiting {
   last: Sight
+  /** When it was first waited for, and when it is looked at next. */
+  readonly sinceMs: number
+  dueMs: number
   readonly waiters: Set<(outcome: Sight) => void>
 }
 
-const isConfirmed = (sight: Sight) => sight !== undefined && !(sight instanceof Error) && sight.confirmed
+/** The shortest pause between two rounds of looks is this part of the longest. */
+const SHORTEST_PART = 5
+/** A block that exists is looked at again when it has been waited for this much longer than before. */
+const LONGER_PART = 4
+/** Blocks that the network told of before anybody waited for them. */
+const MAX_TOLD = 1_000
 
-/** Looks at all that is waited for, in turn, then pauses. Nothing runs while nobody waits. */
-export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptions): Poller {
+const isSeen = (sight: Sight): sight is LedgerBlock => sight !== undefined && !(sight instanceof Error)
+const isConfirmed = (sight: Sight) => isSeen(sight) && sight.confirmed
+
+/**
+ * Looks at what is waited for: together, and each block at its own pace. Most blocks are confirmed within a second, so one
+ * that exists is looked at more often while it is young. Nothing runs while nobody waits.
+ */
+export function createPoller({ look, maxBatch, maxWaiting, pollMs, isTold }: PollerOptions): Poller {
   const waiting = new Map<BlockHash, Waiting>()
   const urgent = new Set<BlockHash>()
+  const told = new LRUCache<BlockHash, true>({ max: MAX_TOLD })
+  const shortestMs = pollMs / SHORTEST_PART
   let running = false
   let closed: NodeUnavailableError | undefined
+  let lastRoundMs = Number.NEGATIVE_INFINITY
   let wake = () => {}
 
+  /** How long until it is looked at again. What nobody has seen can be made up, and hurries nobody. */
+  function paceOf({ last, sinceMs }: Pick<Waiting, 'last' | 'sinceMs'>): number {
+    if (!isSeen(last) || isTold()) return pollMs
+    return Math.min(pollMs, Math.max(shortestMs, (performance.now() - sinceMs) / LONGER_PART))
+  }
+
+  /** Until something is due, and no sooner after the last round than the shortest pause. */
   const pause = () =>
     new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, pollMs)
+      const dueMs = Math.min(...[...waiting.values()].map((entry) => entry.dueMs))
+      const timer = setTimeout(resolve, Math.max(dueMs, lastRoundMs + shortestMs) - performance.now())
       unref(timer)
       wake = () => {
         clearTimeout(timer)
@@ -61,7 +90,8 @@ export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptio
       if (urgent.size === 0 && round.length === 0) {
         await pause()
         // Blocks that exist come first: nobody can make those up.
-        if (urgent.size === 0) round = [...waiting.keys()].sort((a, b) => rank(a) - rank(b))
+        if (urgent.size === 0) round = due().sort((a, b) => rank(a) - rank(b))
+        if (round.length > 0) lastRoundMs = performance.now()
       }
       const batch = [...new Set([...urgent, ...round])].filter((hash) => waiting.has(hash)).slice(0, maxBatch)
       for (const hash of batch) urgent.delete(hash)
@@ -73,6 +103,7 @@ export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptio
     running = false
   }
 
+  const due = () => [...waiting].flatMap(([hash, { dueMs }]) => (dueMs <= performance.now() ? [hash] : []))
   const rank = (hash: BlockHash) => (waiting.get(hash)?.last === undefined ? 1 : 0)
 
   async function lookAt(batch: readonly BlockHash[]) {
@@ -81,6 +112,7 @@ export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptio
       const entry = waiting.get(hash)
       if (entry === undefined) continue
       entry.last = sights instanceof Error ? sights : sights.get(hash)
+      entry.dueMs = performance.now() + paceOf(entry)
       if (!isConfirmed(entry.last)) continue
       waiting.delete(hash)
       for (const end of [...entry.waiters]) end(entry.last)
@@ -96,8 +128,11 @@ export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptio
       const places = last === undefined ? maxWaiting / 2 : maxWaiting
       if (entry === undefined && waiting.size >= places) return Promise.resolve(last)
       if (entry === undefined) {
-        entry = { last, waiters: new Set() }
+        const sinceMs = performance.now()
+        entry = { last, sinceMs, dueMs: sinceMs + paceOf({ last, sinceMs }), waiters: new Set() }
         waiting.set(hash, entry)
+        if (told.delete(hash)) urgent.add(hash)
+        wake()
       }
       const { waiters } = entry
       const { promise, resolve, reject } = deferred<LedgerBlock | undefined>()
@@ -120,7 +155,10 @@ export function createPoller({ look, maxBatch, maxWaiting, pollMs }: PollerOptio
       return promise
     },
     hint(hash) {
-      for (const one of hash === undefined ? waiting.keys() : [hash]) if (waiting.has(one)) urgent.add(one)
+      for (const one of hash === undefined ? waiting.keys() : [hash]) {
+        if (waiting.has(one)) urgent.add(one)
+        else told.set(one, true)
+      }
       if (urgent.size > 0) wake()
     },
     close() {

@@ -13,7 +13,6 @@ import {
   addressToPublicKey,
   type BlockHash,
   blockHash,
-  type NanoAddress,
   nanoAddress,
   type PublicKey,
   type Signature,
@@ -23,6 +22,7 @@ import {
 } from '../../nano/index.ts'
 import { receiptDigest } from '../../nano/message.ts'
 import type { PresentedPayment } from '../../x402/wire.ts'
+import { createChecks } from '../checks.ts'
 import { createSearch, type ExactOptions, echoedId, exactOffer, termsOf, unixSeconds, verifiedSend } from '../exact.ts'
 
 /** What a payer presents: its send, and its signature as the sender. */
@@ -42,6 +42,7 @@ type Signed =
 /** Makes the signature mechanism over a ledger. */
 export function signatureMechanism(options: ExactOptions): Mechanism<SignatureProof> {
   const search = createSearch(options)
+  const checks = createChecks()
   return {
     scheme: 'exact',
 
@@ -55,27 +56,26 @@ export function signatureMechanism(options: ExactOptions): Mechanism<SignaturePr
     read: readSignatureProof,
 
     async verify({ hash, signature, signed }, quote, client) {
-      const isOverOurs =
-        signed.kind === 'message'
-          ? verifyMessage(messageFor(hash, quote), signature, signed.by)
-          : signed.url.endsWith(`#${nonceOf(quote)}`)
-      if (!isOverOurs) return refusal('invalid_signature')
+      const isForOther = signed.kind === 'receipt' && !signed.url.endsWith(`#${nonceOf(quote)}`)
+      if (isForOther) return refusal('invalid_signature')
       const found = await search.look(hash, quote, client)
       if (found === 'too_many_attempts') return refusal(found)
       const sender = signed.kind === 'message' && { sender: signed.by }
       const send = await search.confirm({ hash, found, ...sender }, quote, client)
       if (isRefusal(send)) return send
-      return isSignedBy(send.block.account, signature, signed)
-        ? verifiedSend(send, quote)
-        : refusal('invalid_signature')
+      // Last, because it costs milliseconds: whoever gets here has paid for it.
+      const proof = JSON.stringify([quote.sessionId, hash, signature, signed])
+      const refused = checks.run(quote.id, proof, () => {
+        const isSigned =
+          signed.kind === 'message'
+            ? verifyMessage(messageFor(hash, quote), signature, signed.by)
+            : verifyHash(receiptDigest(signed.hash, signed.url), signature, addressToPublicKey(send.block.account))
+        return isSigned ? undefined : refusal('invalid_signature')
+      })
+      return refused ?? verifiedSend(send, quote)
     },
   }
 }
-
-/** A message was verified before its block was looked up; whose a receipt has to be is known with the block alone. */
-const isSignedBy = (account: NanoAddress, signature: Signature, signed: Signed): boolean =>
-  signed.kind === 'message' ||
-  verifyHash(receiptDigest(signed.hash, signed.url), signature, addressToPublicKey(account))
 
 /** 32 bytes that belong to one sealed offer, as lower-case hex. */
 const nonceOf = ({ sessionId }: Quote): string =>

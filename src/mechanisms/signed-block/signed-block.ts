@@ -17,6 +17,7 @@ import {
   type Work,
 } from '../../nano/index.ts'
 import type { PresentedPayment } from '../../x402/wire.ts'
+import { createChecks } from '../checks.ts'
 import {
   type ConfirmedSend,
   createSearch,
@@ -47,6 +48,7 @@ export interface SignedBlockOptions extends ExactOptions {
 export function signedBlockMechanism(options: SignedBlockOptions): Mechanism<SignedBlockProof> {
   const { ledger, sendWork } = options
   const search = createSearch(options)
+  const checks = createChecks()
   /** What is being published, by the block before it. */
   const publishing = new Map<BlockHash, BlockHash>()
 
@@ -64,8 +66,11 @@ export function signedBlockMechanism(options: SignedBlockOptions): Mechanism<Sig
     const { confirmedFrontier, confirmedBalance } = account
     if (confirmedFrontier !== previous || confirmedBalance === undefined) return refusal('settlement_pending')
     if (!isExact(confirmedBalance - balance, quote)) return refusal('amount_mismatch')
-    if (!isSignedByAccount(block)) return refusal('invalid_signature')
-    return work !== undefined && isValidWork(previous, work, sendWork) ? undefined : refusal('invalid_work')
+    // Anybody can name a rich account and its frontier, so until here a stranger gets for nothing.
+    return checks.run(quote.id, `${block.hash} ${block.signature} ${work}`, () => {
+      if (!isSignedByAccount(block)) return refusal('invalid_signature')
+      return work !== undefined && isValidWork(previous, work, sendWork) ? undefined : refusal('invalid_work')
+    })
   }
 
   /** Publishes the block and waits for its confirmation. Whatever the node says to it, the ledger decides. */
@@ -78,9 +83,9 @@ export function signedBlockMechanism(options: SignedBlockOptions): Mechanism<Sig
         () => undefined,
         (error: unknown) => error,
       )
-      const found = await ledger.find(hash, client.signal)
+      const found = failure === undefined ? undefined : await ledger.find(hash, client.signal)
       if (failure !== undefined && !found) return await refusalFor(failure, block)
-      return await search.confirm({ hash, found }, quote, client)
+      return await search.confirm({ hash, found, isSigned: true }, quote, client)
     } finally {
       publishing.delete(previous)
     }
