@@ -5,6 +5,7 @@ import { memoryStore } from 'nano402/stores/memory'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { NodeRefusedError, NodeUnavailableError } from '../../src/errors.ts'
 import type { PaymentPayload, PaymentRequirements } from '../../src/x402/shapes.ts'
+import { isObject, recordings } from '../devnet/recordings.ts'
 import { watch } from '../support/outcome.ts'
 import { openShop } from '../support/shop.ts'
 import { gate, until } from '../support/wait.ts'
@@ -368,6 +369,33 @@ describe('a node that lies or fails while a block is published', () => {
     expect(await present(handover(offer, block))).toMatchObject(SERVED)
   })
 
+  /** What a real node says to blocks that it does not take. */
+  const texts = new Set(
+    recordings.flatMap(({ file, response }) =>
+      /-process-/.test(file) && isObject(response) && typeof response.error === 'string' ? [response.error] : [],
+    ),
+  )
+  test('refuses it with whatever text: what stands in its place on the ledger decides', async () => {
+    expect(texts.size).toBeGreaterThan(10)
+    let text = ''
+    let isOvertaken = false
+    const rpc = nodeWith('process', async () => {
+      if (isOvertaken) await buyer.send(freshAccount(), 1n)
+      throw new NodeRefusedError('process', text)
+    })
+    const { newOffer, present } = await openCounter({ rpc })
+    for (text of texts) {
+      // The node says that it has it, and has not.
+      const isClaimed = text === 'Old block'
+      isOvertaken = false
+      const free = isClaimed ? 'settlement_pending' : 'broadcast_failed'
+      expect(await present(await signed(await newOffer())), text).toMatchObject({ status: 503, code: free, ran: 0 })
+      isOvertaken = true
+      const taken = isClaimed || text.startsWith('Gap') ? { status: 503 } : { status: 402, code: 'frontier_changed' }
+      expect(await present(await signed(await newOffer())), text).toMatchObject({ ...taken, ran: 0 })
+    }
+  })
+
   test('does not sell for one raw by naming a richer account', async () => {
     const { offer, present } = await openCounter()
     const block = await buyer.sign(offer.payTo, 1n)
@@ -403,7 +431,7 @@ describe('R9: a server that ends', () => {
       return when === 'after' ? { hash: '0'.repeat(64) } : next()
     })
     const reached = gate()
-    const first = await openCounter({ rpc, store, leaseMs: 60 })
+    const first = await openCounter({ rpc, store, leaseMs: 400 })
     const payment = await signed(first.offer)
     const answer = first.show(payment)
     await reached.promise
