@@ -293,6 +293,24 @@ describe('N17: a block that somebody else published', () => {
     expect(await present(handover(offer, block))).toMatchObject({ code: 'payment_already_spent', ran: 0 })
   })
 
+  test.each([['the last of its account'], ['followed by another one']])(
+    'between our look for it and our look at the account, and is %s, is one as well',
+    async (where) => {
+      let mine: StateBlock | undefined
+      const { offer, present } = await openCounter({
+        rpc: nodeWith('account_info', async (next) => {
+          if (mine) await publish(world.devnet, mine, 'send')
+          if (mine && where.startsWith('followed')) await buyer.send(freshAccount(), 1n)
+          mine = undefined
+          return next()
+        }),
+      })
+      const block = await pay(offer)
+      mine = block
+      expect(await present(handover(offer, block))).toMatchObject({ ...SERVED, published: expect.any(Number) })
+    },
+  )
+
   test('before we do, while we check it, is one as well, although the node speaks of a balance', async () => {
     const block = await pay((await openCounter()).offer)
     let mine: StateBlock | undefined = block

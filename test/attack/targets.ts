@@ -3,7 +3,6 @@ import { createPayer } from 'nano402/client'
 import { serveDevnet } from 'nano402/devnet/server'
 import type { Network } from 'nano402/rpc'
 import { memoryStore } from 'nano402/stores/memory'
-import { decodePaymentPayload } from '../../src/x402/headers.ts'
 import { installOnce } from '../support/registry.ts'
 import { createWorld, offerOf } from '../support/world.ts'
 import type { Target } from './list/attack.ts'
@@ -30,6 +29,7 @@ export async function openTarget(adapter: string): Promise<OpenTarget | undefine
     store: memoryStore(),
     allowVolatileStore: true,
     confirmTimeoutMs: 500,
+    mechanisms: ['session', 'signed-block', 'signature'] as const,
   }
   const { url, handlerRuns, close } = await open(options)
   return {
@@ -60,25 +60,14 @@ export function strangeTarget(url: string, seed?: Seed): OpenTarget {
   return { adapter: 'url', url, ...(pay && { pay }), close: async () => close() }
 }
 
-/** Pays a 402 without presenting the proof: a payer within a budget, whose requests do not leave. */
+/** Pays a 402 without presenting the proof. */
 function createPurse(url: string, { seed, rpc, network, work, budget }: Seed) {
-  let challenge: Pick<Response, 'status' | 'headers'> = Response.error()
-  let hash: unknown
-  const payer = createPayer({
-    ...{ seed, rpc, network, work, budget: { perRequest: budget, total: budget } },
-    async fetch({ headers }) {
-      const proof = decodePaymentPayload(headers.get('PAYMENT-SIGNATURE') ?? '')
-      if (typeof proof === 'string') return new Response(null, challenge)
-      hash = proof.payload.proof
-      return new Response()
-    },
-  })
+  const payer = createPayer({ seed, rpc, network, work, budget: { perRequest: budget, total: budget } })
   return {
     close: payer.close,
-    async pay(asked: Response): Promise<string> {
-      challenge = asked
-      await payer.fetch(url)
-      return String(hash)
+    async pay(challenge: Response): Promise<string> {
+      const { payload } = await payer.pay(offerOf(challenge, 'nanoSession'), { url })
+      return String(payload.proof)
     },
   }
 }

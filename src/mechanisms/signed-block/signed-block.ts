@@ -53,13 +53,17 @@ export function signedBlockMechanism(options: SignedBlockOptions): Mechanism<Sig
   const publishing = new Map<BlockHash, BlockHash>()
 
   /** Whether this block would be taken if it were published now. The account's state comes from one answer, not from two. */
-  async function check(block: Send, quote: Quote, client: Client): Promise<Refusal | undefined> {
+  async function check(block: Send, quote: Quote, client: Client): Promise<Refusal | 'published' | undefined> {
     const { previous, balance, work } = block
     if (Date.now() > quote.expiresAtMs) return refusal('session_expired')
     const account = await ledger.account(block.account, client.signal)
     if (account?.frontier !== previous) {
+      // It may have been published while we asked, by another request with it, or by somebody else.
+      if (account?.frontier === block.hash) return 'published'
+      const again = ledger.find(block.hash, client.signal)
+      const [published, found] = await Promise.all([again, search.look(previous, quote, client)])
+      if (published) return 'published'
       // What the node has not seen yet is not stale: it may come.
-      const found = await search.look(previous, quote, client)
       if (found === 'too_many_attempts') return refusal(found)
       return refusal(found ? 'stale_frontier' : 'settlement_pending')
     }
@@ -110,12 +114,12 @@ export function signedBlockMechanism(options: SignedBlockOptions): Mechanism<Sig
       if (block.link !== keyOf(quote.payTo)) return refusal('recipient_mismatch')
       const found = await search.look(hash, quote, client)
       if (found === 'too_many_attempts') return refusal(found)
-      if (found) {
-        // Published already, by us or by somebody else: a payment like any other.
+      const refused = found ? 'published' : await check(block, quote, client)
+      if (refused === 'published') {
+        // By us or by somebody else: a payment like any other.
         const send = await search.confirm({ hash, found }, quote, client)
         return isRefusal(send) ? send : verifiedSend(send, quote)
       }
-      const refused = await check(block, quote, client)
       return refused ?? verifiedSend({ block, hash }, quote, (waiting) => publish(block, quote, waiting))
     },
   }

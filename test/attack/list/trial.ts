@@ -105,7 +105,8 @@ function createTrial(target: Target) {
     async buy(init, to) {
       if (!pay) throw new Error('Nothing can be paid without a seed.')
       const challenge = await ask(init, to)
-      const [offer] = decodePaymentRequired(challenge.headers.get('PAYMENT-REQUIRED') ?? '')?.accepts ?? []
+      const offers = decodePaymentRequired(challenge.headers.get('PAYMENT-REQUIRED') ?? '')?.accepts ?? []
+      const offer = offers.find(({ extra }) => extra?.nanoSession !== undefined)
       if (!offer) throw new Error(`An unpaid request was answered with ${challenge.status} and no offer.`)
       const hash = await pay(challenge)
       return { offer, hash, headers: proofHeader(offer, hash) }

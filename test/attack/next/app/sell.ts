@@ -5,8 +5,10 @@ const shared = globalThis as typeof globalThis & { shop?: { runs: number; waitin
 shared.shop ??= { runs: 0, waiting: [] }
 export const shop = shared.shop
 
+const mechanisms = ['session', 'signed-block', 'signature'] as const
+
 export const sell = (price: string) =>
-  paywall<object>({ price, confirmTimeoutMs: 500 }, async (request) => {
+  paywall<object>({ price, mechanisms, confirmTimeoutMs: 500 }, async (request) => {
     shop.runs++
     const trouble = request.headers.get('x-handler')
     if (trouble === 'throw') throw new Error('The handler failed.')
