@@ -121,12 +121,14 @@ export const replay: readonly Attack[] = [
     id: 'R17',
     title: 'twenty requests that go away before confirmation',
     needs: 'shop',
-    async run({ devnet, ask, buy, serves, expect }) {
+    async run({ devnet, ask, buy, serves, expect, refuses }) {
       devnet.hold()
       const { headers } = await buy()
       const leaving = times(20, (i) => () => ask({ headers, signal: AbortSignal.timeout(5 * i + 1) }))
       try {
         await expect(leaving, { answers: [0, 'settlement_pending'], calls: 40 })
+        // One that stays hears that it is too early. By then the server knows that the others have gone.
+        await refuses(() => ask({ headers }), 'settlement_pending', { calls: 40 })
       } finally {
         devnet.release()
       }
