@@ -11,9 +11,10 @@ import { Hono } from 'hono'
 import type { PaywallOptions, Store } from 'nano402'
 import { paywall as expressPaywall } from 'nano402/express'
 import { paywall as honoPaywall } from 'nano402/hono'
+import { createRpc } from '../../src/rpc/index.ts'
 import { openStore } from '../../src/stores/open.node.ts'
 import { failureOf, MENDED, type Settings } from './settings.ts'
-import { type Step, watchSteps } from './steps.ts'
+import { type Step, watchNode, watchSteps } from './steps.ts'
 
 const settings: Settings = JSON.parse(process.argv[2] ?? '')
 const { framework, stopAt, handlerMs, isFailing, options } = settings
@@ -99,9 +100,11 @@ function honoApp(paid: PaywallOptions): RequestListener {
 
 const opened = await openStore(settings.store)
 const store: Store = stopAt === undefined ? opened : watchSteps(opened, reach)
+const node = createRpc({ endpoints: [options.rpc], network: options.network })
+const rpc = stopAt === undefined ? node : watchNode(node, reach)
 const app = framework === 'express' ? expressApp : honoApp
 // Kept for long, because a busy client could use a connection in the very moment in which it is given up as idle.
-const server = createServer({ keepAliveTimeout: 600_000 }, app({ ...options, store }))
+const server = createServer({ keepAliveTimeout: 600_000 }, app({ ...options, rpc, store }))
 server.listen(settings.port, '127.0.0.1', () => {
   process.stdout.write(`listening on ${(server.address() as AddressInfo).port}\n`)
 })

@@ -1,4 +1,5 @@
 /** What a server of these tests is told, and which payments its handler fails for. */
+import type { MechanismName } from 'nano402'
 import type { Step } from './steps.ts'
 
 export interface Settings {
@@ -21,6 +22,7 @@ export interface Settings {
     readonly secret: string
     readonly leaseMs: number
     readonly attempts: number
+    readonly mechanisms?: readonly MechanismName[]
   }
 }
 

@@ -1,10 +1,12 @@
-/** The steps of a paid request at which a server can be told to stop, and a store that tells of those that it sees. */
+/** The steps of a paid request at which a server can be told to stop, and a store and a node that tell of those that they see. */
 import type { Store } from 'nano402'
+import type { NanoNode } from 'nano402/rpc'
 
 export type Step =
   | 'before claim'
   | 'between claims'
   | 'after claim'
+  | 'after publishing'
   | 'in handler'
   | 'before commit'
   | 'between commits'
@@ -43,3 +45,12 @@ export function watchSteps(store: Store, reach: Reach): Store {
     },
   }
 }
+
+/** A node that tells when it has taken a block. */
+export const watchNode = (node: NanoNode, reach: Reach): NanoNode => ({
+  async call(action, parameters, signal) {
+    const answer = await node.call(action, parameters, signal)
+    if (action === 'process') await reach('after publishing')
+    return answer
+  },
+})
