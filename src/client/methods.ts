@@ -11,15 +11,17 @@ export interface Method {
   readonly terms: 'nanoSession' | 'nanoTxn' | 'nanoSignature'
   /** Who gives the block to the network: we do before it is presented, or the server does when it is. */
   readonly publisher: Publisher
-  /** Whether the rest of `extra` is as this way needs it. */
-  isPayable(extra: Fields): boolean
+  /** Whether the rest of `extra` is as this way needs it, given its terms, which are checked for themselves. */
+  isPayable(extra: Fields, terms: Fields): boolean
   /** The mechanism's part of x402's payment payload. */
   payload(block: StateBlock, offer: PaymentRequirements, sign: Signer): Fields
 }
 
 export type Publisher = 'payer' | 'server'
 
-const isUnixTime = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
+/** What would be signed for is the time until which the offer is good, and no other. */
+const isOneTime = ({ validBefore }: Fields, { expiresAt }: Fields) =>
+  Number.isSafeInteger(validBefore) && validBefore === expiresAt
 const isNonce = (value: unknown) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
 
 export const session: Method = {
@@ -32,14 +34,14 @@ export const session: Method = {
 export const signedBlock: Method = {
   terms: 'nanoTxn',
   publisher: 'server',
-  isPayable: ({ validBefore }) => isUnixTime(validBefore),
+  isPayable: isOneTime,
   payload: (block) => ({ block: blockToJson(block) }),
 }
 
 export const signature: Method = {
   terms: 'nanoSignature',
   publisher: 'payer',
-  isPayable: ({ nonce, validBefore }) => isNonce(nonce) && isUnixTime(validBefore),
+  isPayable: (extra, terms) => isNonce(extra.nonce) && isOneTime(extra, terms),
   payload(block, { extra }, sign) {
     const blockHash = hashBlock(block).toLowerCase()
     const signed = sign.message(`${blockHash}:${extra?.nonce}:${extra?.validBefore}`)

@@ -50,6 +50,8 @@ const TAG_MODULI: Readonly<Record<WireName, bigint | undefined>> = {
   'nanosession-5': 10n ** 7n,
   'nanosession-7': undefined,
 }
+/** How far clocks may be apart. */
+const CLOCK_MS = 120_000
 const BURN_KEY = '0'.repeat(64) as PublicKey
 
 /** An offer that will be paid, and for what. */
@@ -121,7 +123,7 @@ function readOffer(offer: PaymentRequirements, rules: OfferRules): PayableOffer 
   const { method, terms } = found
   // Those forms do not echo the offer, and so cannot say that another way was taken.
   if (method !== session && SESSION_ONLY.includes(rules.wire)) return 'its form has sessions alone'
-  if (!method.isPayable(offer.extra ?? {})) return 'its nonce or time is not one'
+  if (!method.isPayable(offer.extra ?? {}, terms)) return 'its nonce or time is not one'
   try {
     if (method === receipt) return readStateless({ offer, terms }, rules)
     return readTerms({ offer, method, terms }, rules)
@@ -189,7 +191,10 @@ function readDue(
     return 'it pays another account than the one pinned for this origin'
   }
   if (!Number.isSafeInteger(expiresAtMs)) return 'its expiry is not a time'
-  return expiresAtMs <= rules.nowMs ? 'it has expired' : { payTo, expiresAtMs }
+  if (expiresAtMs <= rules.nowMs) return 'it has expired'
+  const lastMs = rules.nowMs + offer.maxTimeoutSeconds * 1_000 + CLOCK_MS
+  // The older forms have no timeout beside it.
+  return rules.wire === 'x402' && expiresAtMs > lastMs ? 'it runs out later than it says' : { payTo, expiresAtMs }
 }
 
 /** Why the tag is not the end of the amount, which must be a price of zeros there, and the tag. */

@@ -24,6 +24,16 @@ const offerWith = (price: bigint, tag: bigint, amount = price + tag): PaymentReq
   return withSession(offerOf(PRICE, { amount: `${amount}` }), texts)
 }
 
+const soon = () => Math.floor(Date.now() / 1_000) + 300
+/** An offer of another mechanism, with something in it changed, and the time at which it runs out. */
+const offerOver = (name: string, extra: object, expiresAt: number): PaymentRequirements => {
+  const offer = offerOf(PRICE)
+  const { nanoSession } = offer.extra as { nanoSession: object }
+  return { ...offer, extra: { validBefore: expiresAt, [name]: { ...nanoSession, expiresAt }, ...extra } }
+}
+const signedFor = (extra: object, at = soon()) => offerOver('nanoTxn', extra, at)
+const signatureFor = (extra: object, at = soon()) => offerOver('nanoSignature', { nonce: 'a'.repeat(64), ...extra }, at)
+
 async function open(options: Partial<PayerOptions> = {}) {
   const devnet = devnetForTest()
   const shop = await openShop(devnet)
@@ -48,6 +58,11 @@ describe('an offer is not paid, and the node is not even asked,', () => {
       offerOf(PRICE, { extra: { nanoSignature: {}, nonce: 'I owe you', validBefore: 4e9 } }),
       /nonce or time/,
     ],
+    ['for a signed block, until another time than its own', signedFor({ validBefore: soon() + 1 }), /nonce or time/],
+    ['for a signature, until another time than its own', signatureFor({ validBefore: soon() + 1 }), /nonce or time/],
+    ['for a signature, with a nonce in upper case', signatureFor({ nonce: 'A'.repeat(64) }), /nonce or time/],
+    ['for a signature that would be good long after its offer', signatureFor({}, 4e9), /later than it says/],
+    ['for a signature that is over', signatureFor({}, soon() - 400), /expired/],
     ['to what is no account', offerOf(PRICE, { payTo: SHOP.slice(0, -1) }), /account/],
     ['to the account that nobody has', offerOf(PRICE, { payTo: BURN }), /nobody/],
     ['of more than price and tag', offerWith(PRICE, 7n, PRICE + 8n), /not the price and the tag/],
