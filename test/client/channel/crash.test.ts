@@ -1,0 +1,147 @@
+/** A payer that is gone at any moment: the next one with its journal pays nothing twice and loses no deposit. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileJournal, type Journal, memoryJournal, RefusedAfterPaymentError } from 'nano402/client'
+import { accountHistory, type NanoNode } from 'nano402/rpc'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createWorld, type World } from '../../support/world.ts'
+import { openScene, PRICE, type Scene, said, URL_ } from './support.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+
+const sends = async ({ payer }: Pick<Scene, 'payer'>) => {
+  const { entries } = await accountHistory(world.devnet, payer.address, { count: 50 })
+  return entries.filter(({ subtype }) => subtype === 'send').length
+}
+const newJournal = async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'nano402-channels-'))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  return () => fileJournal(join(directory, 'payments.jsonl'))
+}
+
+/** Counts what has happened, and lets nothing happen any more from the given one on: what a process that was killed does. */
+function lifeUntil(last: number) {
+  let steps = 0
+  let die = () => {}
+  const death = new Promise<'dead'>((resolve) => {
+    die = () => resolve('dead')
+  })
+  const step = async () => {
+    steps++
+    if (steps < last) return
+    die()
+    await new Promise(() => {})
+  }
+  const after = async <T>(task: () => Promise<T>): Promise<T> => {
+    const result = await task()
+    await step()
+    return result
+  }
+  const mortal = (journal: Journal): Journal => ({
+    load: () => journal.load(),
+    put: (entry) => after(() => journal.put(entry)),
+  })
+  const node: NanoNode = {
+    call: (action, parameters, signal) =>
+      action === 'process'
+        ? after(() => world.devnet.call(action, parameters, signal))
+        : world.devnet.call(action, parameters, signal),
+  }
+  return { death, after, mortal, node, steps: () => steps }
+}
+
+/** Two requests, one after the other. Gives how many of them the caller got an answer to. */
+async function buyTwo({ payer }: Scene, from: number, onAnswer: (count: number) => void) {
+  for (let n = from; n < 2; n++) {
+    await payer.fetch(`${URL_}?n=${n}`).catch((error: unknown) => {
+      // It was charged before, and its answer is lost: it is not charged again.
+      if (!(error instanceof RefusedAfterPaymentError) || error.refusal !== 'answer_not_stored') throw error
+    })
+    onAnswer(n + 1)
+  }
+  return 'done' as const
+}
+
+describe('a payer that is killed', () => {
+  test('at any step of opening and paying deposits once, and is charged once for each request', async () => {
+    let steps = Number.POSITIVE_INFINITY
+    for (let last = 1; last <= steps; last++) {
+      const journal = await newJournal()
+      const life = lifeUntil(last)
+      const first = await openScene({ world, payer: { journal: life.mortal(journal()), rpc: life.node } })
+      first.between = ({ request }, next) => life.after(() => next(request))
+      let answers = 0
+      const count = (n: number) => {
+        answers = n
+      }
+      const end = await Promise.race([buyTwo(first, 0, count), life.death])
+      const second = first.another({ journal: journal(), rpc: world.devnet })
+      if (end === 'done') steps = 0
+      else await buyTwo(second, answers, count)
+
+      expect(await sends(second), `killed at step ${last}`).toBe(1)
+      const [closed] = await second.payer.closeChannels()
+      expect(closed, `killed at step ${last}`).toMatchObject({ charged: 2n * PRICE })
+    }
+  }, 60_000)
+})
+
+describe('an answer that was lost', () => {
+  test('is asked for again with the same payment and the same proof; charged before, it is not charged again', async () => {
+    const scene = await openScene({ world })
+    let losses = 1
+    scene.between = async ({ request, payload }, next) => {
+      const response = await next(request)
+      if (payload?.type === 'token' && losses-- > 0) throw new TypeError('the connection was reset')
+      return response
+    }
+    await expect(scene.payer.fetch(URL_)).rejects.toMatchObject({ refusal: 'answer_not_stored', retryable: false })
+    const [a, b] = scene.sent.filter(({ payload }) => payload?.type === 'token')
+    expect([b?.paymentId, b?.payload]).toEqual([a?.paymentId, a?.payload])
+    expect(scene.runs()).toBe(1)
+    expect(await scene.payer.channels()).toMatchObject([{ charged: PRICE, authorized: PRICE }])
+  })
+
+  test('of a fault costs nothing: the same request is asked again with the same payment', async () => {
+    let isBroken = true
+    const scene = await openScene({
+      world,
+      handler: () => new Response('oh', { status: isBroken ? 500 : 200 }),
+    })
+    expect((await scene.payer.fetch(URL_)).status).toBe(500)
+    isBroken = false
+    expect((await scene.payer.fetch(URL_)).status).toBe(200)
+    const [a, b] = scene.sent.filter(({ payload }) => payload?.type === 'token')
+    expect(b?.paymentId).toBe(a?.paymentId)
+    expect(await scene.payer.channels()).toMatchObject([{ charged: PRICE, authorized: PRICE }])
+  })
+})
+
+describe('a journal', () => {
+  test('that is older than the channel is put right by the payee, as far as our own proof and its receipt go', async () => {
+    const journal = memoryJournal()
+    const first = await openScene({ world, payer: { journal } })
+    await first.payer.fetch(URL_)
+    const old = [...(await journal.load())]
+    for (let i = 0; i < 3; i++) await first.payer.fetch(`${URL_}?i=${i}`)
+    const stale = memoryJournal()
+    for (const entry of old) await stale.put(entry)
+
+    const second = first.another({ journal: stale })
+    expect((await second.payer.fetch(URL_)).status).toBe(200)
+    expect(said(second)).toEqual(['nothing', 'token', 'token'])
+    expect(second.types()).toContain('channel-corrected')
+    expect(await second.payer.channels()).toMatchObject([{ charged: 5n * PRICE, authorized: 5n * PRICE }])
+  })
+
+  test('of many payments stays short', async () => {
+    const journal = memoryJournal()
+    const { payer } = await openScene({ world, payer: { journal } })
+    for (let i = 0; i < 20; i++) await payer.fetch(URL_)
+    expect((await journal.load()).length).toBeLessThanOrEqual(2)
+  })
+})
