@@ -41,7 +41,7 @@ const tweetnaclFields: Plugin = {
       const [start, end] = ["(function(nacl) {\n'use strict';", 'nacl.lowlevel = {']
       const source = readFileSync(path, 'utf8')
       if (!source.startsWith(start) || !source.includes(end)) throw new Error('tweetnacl is not the one we know.')
-      const names = 'gf, D, L, pack25519, unpack25519, M, A, S, Z, pow2523, add, set25519, modL, scalarbase'
+      const names = 'gf, D, L, pack25519, unpack25519, M, A, S, Z, pow2523, set25519, modL'
       const body = source.slice(start.length, source.indexOf(end))
       return { contents: `${body}\nexport default { lowlevel: { ${names} } }`, loader: 'js' }
     })

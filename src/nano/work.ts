@@ -1,6 +1,6 @@
 /** Proof of work: a nonce whose hash with the root is large enough. */
 import { WorkError } from '../errors.ts'
-import { blake2b } from './blake2b.ts'
+import { blake2b, reusedBlake2b } from './blake2b.ts'
 import { bytesToHex, hexToBytes, type Work } from './hex.ts'
 
 /** The least difficulty that a network accepts: `send` for sends and changes, `receive` for receives and opens. */
@@ -47,9 +47,10 @@ export async function generateWork(root: string, threshold: Work, signal?: Abort
   const nonce = new DataView(input.buffer, 0, 8)
   crypto.getRandomValues(input.subarray(0, 8))
   const least = BigInt(`0x${threshold}`)
+  const hash = reusedBlake2b(8)
   for (let value = nonce.getBigUint64(0, true); ; value = (value + 1n) & 0xffffffffffffffffn) {
     nonce.setBigUint64(0, value, true)
-    const digest = blake2b(8, input)
+    const digest = hash(input)
     if (new DataView(digest.buffer, digest.byteOffset, 8).getBigUint64(0, true) >= least) {
       return value.toString(16).padStart(16, '0') as Work
     }
