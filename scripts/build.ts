@@ -3,10 +3,11 @@
  * because a hundred small modules take an import four times as long. `npm run build`, or `tsx scripts/build.ts <folder>`.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, type Metafile, type Plugin } from 'esbuild'
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
+import { joinChunks } from './join-chunks.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const out = process.argv[2] ?? join(ROOT, 'dist')
@@ -48,26 +49,36 @@ const tweetnaclFields: Plugin = {
   },
 }
 
+/** Whose imports should cost little: the adapters, which load the same things, and what loads less. */
+const LIGHT_DOORS = ['src/nano/index.ts', 'adapters/hono.ts']
+
+const COMMON = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  target: 'es2022',
+  // What an application brings itself, or what is only loaded when it is used. Everything else is put into the bundle.
+  external: [...Object.keys({ ...dependencies, ...peerDependencies }), 'node:*', 'better-sqlite3', 'libsql'],
+  platform: 'browser', // on Node, too: what is bundled must not load what only Node has
+  sourcemap: 'linked',
+  metafile: true,
+  logLevel: 'warning',
+} as const satisfies BuildOptions
+
 /** `#folder/name` is what differs between runtimes: `src/folder/name.node.ts` and `src/folder/name.web.ts`. */
-async function bundle(runtime: 'node' | 'web', targets: readonly string[]): Promise<Metafile> {
+async function bundle(runtime: 'node' | 'web', targets: readonly string[], outdir = join(out, runtime)) {
   const { metafile } = await build({
-    absWorkingDir: ROOT,
+    ...COMMON,
     entryPoints: sourcesOf(targets, runtime),
     outbase: '.',
-    outdir: join(out, runtime),
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    target: 'es2022',
+    outdir,
     tsconfigRaw: { compilerOptions: { paths: { '#*': [`./src/*.${runtime}.ts`] }, verbatimModuleSyntax: true } },
-    // What an application brings itself, or what is only loaded when it is used. Everything else is put into the bundle.
-    external: [...Object.keys({ ...dependencies, ...peerDependencies }), 'node:*', 'better-sqlite3', 'libsql'],
-    platform: 'browser', // on Node, too: what is bundled must not load what only Node has
     plugins: [tweetnaclFields],
-    alias: { '@commander-js/extra-typings': 'commander' }, // the same with types, which are not needed any more
-    sourcemap: 'linked',
-    metafile: true,
-    logLevel: 'warning',
+    alias: {
+      '@commander-js/extra-typings': 'commander', // the same with types, which are not needed any more
+      blakejs: 'blakejs/blake2b.js', // without BLAKE2s
+    },
   })
   return metafile
 }
@@ -87,8 +98,15 @@ function noticeOf(metafile: Metafile): string {
 }
 
 // The command apart: what it shares with the library would be cut into many small pieces, which every import pays for.
-const [node] = await Promise.all([bundle('node', doors), bundle('web', doors), bundle('node', Object.values(bin))])
-writeFileSync(join(out, 'LICENSES'), noticeOf(node))
+const directory = join(out, 'split')
+const [metafile] = await Promise.all([
+  bundle('node', doors, directory),
+  bundle('web', doors),
+  bundle('node', Object.values(bin)),
+])
+await joinChunks({ metafile, directory, root: ROOT }, LIGHT_DOORS, COMMON, join(out, 'node'))
+rmSync(directory, { recursive: true })
+writeFileSync(join(out, 'LICENSES'), noticeOf(metafile))
 
 // Last: what runs does not wait for the types to be right.
 execFileSync(
