@@ -25,7 +25,7 @@ export {
   createIssuer,
   type Issuer,
   type IssuerInfo,
-  type IssuerOptions,
   type WithdrawalView,
 } from './issuer.ts'
+export type { IssuerOptions } from './options.ts'
 export { accountSigner, type Release, type Signer, sessionSigner, signRelease } from './request.ts'

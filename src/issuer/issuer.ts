@@ -2,7 +2,6 @@
  * The issuer: holds what clients deposit, locks an amount of it for each channel, and pays vendors what they can prove by
  * the day that its certificate names. Here is what it agrees to; what moves then is in book.ts.
  */
-import { LRUCache } from 'lru-cache'
 import { ed25519Signer } from '#channel/ed25519'
 import { openStore } from '#stores/open'
 import { type Certificate, signCertificate } from '../channel/certificate.ts'
@@ -10,10 +9,8 @@ import { type ChannelId, channelId, readConfig } from '../channel/config.ts'
 import { MAX_K } from '../channel/payword.ts'
 import { hashesFor, judgeLastProof, readLastProof } from '../channel/redemption.ts'
 import { hmacSha256 } from '../channel/sha256.ts'
-import { createWorkSource, type WorkOption } from '../client/work.ts'
+import { createWorkSource } from '../client/work.ts'
 import { encodeFields } from '../core/bytes.ts'
-import type { EventListener } from '../core/events.ts'
-import type { Store } from '../core/store.ts'
 import { createPayouts } from '../custody/payouts.ts'
 import type { Health } from '../deployment.ts'
 import { ConfigError } from '../errors.ts'
@@ -23,18 +20,19 @@ import {
   type NanoAddress,
   nanoAddress,
   privateKey as parsePrivateKey,
-  parseRaw,
   WORK_THRESHOLDS,
 } from '../nano/index.ts'
-import { type Price, processEnvironment, type RpcOption, withEnvironment } from '../options.ts'
+import { processEnvironment, type RpcOption, withEnvironment } from '../options.ts'
 import { createPaywall, type PaywallRoute } from '../paywall.ts'
-import { parsePrice } from '../pricing.ts'
-import { createRpc, type Network } from '../rpc/index.ts'
+import { createRpc } from '../rpc/index.ts'
 import { unref } from '../rpc/wait.ts'
-import { type Account, MAX_KEYS, type SessionKey } from './account.ts'
+import type { Account } from './account.ts'
+import { createAllowance, createAllowances } from './allowance.ts'
 import { type Audit, audit, type Owed, owedTo } from './audit.ts'
 import { type Book, type ChannelEntry, createBook, type Statement } from './book.ts'
 import { isRefused, type RefusedByIssuer, refuse } from './codes.ts'
+import { boundsOf, type IssuerOptions } from './options.ts'
+import { fieldsOf, isChannelId, isWithdrawalId, readAmount, readKeys } from './reading.ts'
 import {
   type Authorization,
   createSignatureCheck,
@@ -45,42 +43,6 @@ import {
   requestText,
   type SignedRequest,
 } from './request.ts'
-
-export interface IssuerOptions {
-  /** The private key of the account that deposits go to and withdrawals come from, and that is used for nothing else. */
-  readonly privateKey: string
-  /** [NANO402_RPC_URL] Nano nodes: URLs, `{ url, headers, key }`, or objects with `call`. Required. */
-  readonly rpc?: RpcOption | readonly RpcOption[]
-  /** [NANO402_WS_URL] A node's websocket, which ends the wait for a confirmation early. */
-  readonly ws?: string
-  /** [NANO402_NETWORK] Default `nano:mainnet`. */
-  readonly network?: Network
-  /** [NANO402_STORE] `memory` (default), `sqlite:<path>`, `redis://...`, or an object of the `Store` interface. */
-  readonly store?: string | Store
-  /** [NANO402_SECRET] Seals the offers for deposits. Default: derived from the private key. */
-  readonly secret?: string | readonly string[]
-  /** [NANO402_PUBLIC_URL] The origin that clients know the issuer by. */
-  readonly publicUrl?: string
-  /** Where proof of work comes from: `'node'` (default), `'cpu'`, a URL, or a function. */
-  readonly work?: WorkOption
-  /** An account to name as representative in every block. Default: the one that the account has. */
-  readonly representative?: string
-  /** The bounds of one deposit. Default `'0.001'` and `'100'` XNO. */
-  readonly minDeposit?: Price
-  readonly maxDeposit?: Price
-  /** The least that is paid out, unless it is all there is: each payout costs us work. Default: `minDeposit`. */
-  readonly minWithdrawal?: Price
-  /** How long a vendor has to redeem after the last payment of a channel can have ended. Default 86,400 (a day). */
-  readonly settleSeconds?: number
-  /** The furthest expiry of a channel. Default 2,592,000 (30 days). */
-  readonly maxChannelSeconds?: number
-  /** How many accounts may register in a minute. Default 6,000. */
-  readonly newAccountsPerMinute?: number
-  /** Told of deposits as of any paid request. */
-  readonly onEvent?: EventListener
-  /** The clock: Unix time in ms. */
-  readonly now?: () => number
-}
 
 /** What an issuer says about itself. Amounts in raw, as decimal text. */
 export interface IssuerInfo {
@@ -152,7 +114,7 @@ export interface Issuer {
   withdraw(caller: Caller, body: unknown): Promise<WithdrawalView | RefusedByIssuer>
   withdrawal(caller: Caller, id: string): Promise<WithdrawalView | RefusedByIssuer>
   audit(): Promise<Audit>
-  /** What is owed now, for metrics: read one account after the other. */
+  /** What is owed, for metrics: read one account after the other, at most five seconds ago. */
   totals(): Promise<{ readonly accounts: readonly Account[]; readonly owed: Owed }>
   /** Carries on with everything that was left behind, gives back what nobody redeemed, and pockets what was sent. */
   sweep(): Promise<void>
@@ -166,13 +128,17 @@ export interface Issuer {
 /** Clocks may differ by so much, and a signed request is good for so long. */
 const REQUEST_WINDOW_SECONDS = 60
 const MAX_CLOSE_GRACE = 86_400
-const MAX_KEY_MS = 366 * 86_400_000
 /** Payouts that wait are asked for again after so long; everything is looked through after so many of these. */
 const TICK_MS = 5_000
 const TICKS_PER_SWEEP = 120
 /** How many hashes a payee may cost us in a minute with tokens that are wrong: about a second. */
 const WASTED_HASHES_PER_MINUTE = 2 ** 22
-const MINUTE_MS = 60_000
+/** How many channels an account may open in a minute: what became of each is remembered for a month. */
+const OPENINGS_PER_MINUTE = 600
+/** All accounts are read once in so long, however often metrics are asked for. */
+const TOTALS_MS = 5_000
+/** How long an end waits for the payout that is being made. It goes on at the next start. */
+const DRAIN_MS = 10_000
 
 /**
  * Opens an issuer; what the options leave out comes from the environment (`NANO402_...`).
@@ -185,6 +151,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
     settleSeconds = 86_400,
     maxChannelSeconds = 2_592_000,
     newAccountsPerMinute = 6_000,
+    falseSignaturesPerMinute = 600,
     now = Date.now,
   } = options
   const {
@@ -229,10 +196,13 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
 
   const isSigned = createSignatureCheck()
   const tally: Tally = { authorized: 0n }
-  const registrations = allowance(newAccountsPerMinute, now)
-  const wasted = new LRUCache<NanoAddress, ReturnType<typeof allowance>>({ max: 10_000 })
+  const registrations = createAllowance(newAccountsPerMinute, now)
+  const falseSignatures = createAllowance(falseSignaturesPerMinute, now)
+  const openings = createAllowances(OPENINGS_PER_MINUTE, now)
+  const wasted = createAllowances(WASTED_HASHES_PER_MINUTE, now)
   const unpaid = new Set<NanoAddress>()
   let underWay: Promise<unknown> = Promise.resolve()
+  let totals: { readonly atMs: number; readonly read: ReturnType<Issuer['totals']> } | undefined
 
   /** Whether a key may act for the account now. */
   async function mayAct({ account, key: name }: Caller): Promise<boolean> {
@@ -240,6 +210,8 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
     const { keys = [] } = (await book.account(account)) ?? {}
     return keys.some((one) => one.key === name && one.expiresAtMs > now())
   }
+
+  const entryOf = async (id: ChannelId) => (isChannelId(id) ? book.channel(id) : undefined)
 
   const viewOf = async (
     id: ChannelId,
@@ -324,7 +296,10 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
       const said = readAuthorization(header)
       if (said === undefined) return refuse('unauthorized')
       if (Math.abs(now() / 1_000 - said.at) > REQUEST_WINDOW_SECONDS) return refuse('stale_request')
+      const cost = isOwnKey(said.key) ? 1 : 0
+      if (!falseSignatures.take(cost)) return refuse('busy')
       if (!(await isSigned(said, requestText(signer.publicKey, request, said)))) return refuse('unauthorized')
+      falseSignatures.give(cost)
       // Nothing is looked up before the signature is genuine, and nothing is stored before the key may act.
       if (!(await mayAct(said))) return refuse('unauthorized')
       const keepUntilMs = 1_000 * (said.at + 2 * REQUEST_WINDOW_SECONDS)
@@ -359,6 +334,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
       const isBetweenTwo = config.payee !== config.payer && config.refundTo === config.payer
       const isInTime = 1_000 * expiresAt > now() && 1_000 * (expiresAt - maxChannelSeconds) <= now()
       if (!isOurs || !isBetweenTwo || !isInTime || closeGrace > MAX_CLOSE_GRACE) return refuse('invalid_config')
+      if (!openings(account).take(1)) return refuse('too_many_channels')
       const result = await book.open(config, { amount, settleBy: expiresAt + closeGrace + settleSeconds })
       if (result !== 'locked') return refuse(result)
       const id = channelId(config)
@@ -368,7 +344,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
     },
 
     async channel({ account }, id) {
-      const entry = await book.channel(id)
+      const entry = await entryOf(id)
       if (entry === undefined || (entry.payer !== account && entry.payee !== account))
         return refuse('channel_not_found')
       return (await viewOf(id, entry)) ?? refuse('channel_not_found')
@@ -380,7 +356,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
       const best = shown === undefined ? undefined : readLastProof(shown)
       if (amount === undefined) return refuse('invalid_amount')
       if (shown !== undefined && best === undefined) return refuse('proof')
-      const entry = await book.channel(id)
+      const entry = await entryOf(id)
       if (entry?.payee !== account) return refuse('channel_not_found')
       const { config } = entry
       const lock = await book.lockOf(id)
@@ -389,8 +365,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
       if (amount > lock.amount) return refuse('exceeds_lock')
       if (best === undefined) return amount === 0n ? end(id, 0n, undefined) : refuse('proof')
       const hashes = Math.min(hashesFor(best), MAX_K)
-      const patience = wasted.get(account) ?? allowance(WASTED_HASHES_PER_MINUTE, now)
-      wasted.set(account, patience)
+      const patience = wasted(account)
       if (!patience.take(hashes)) return refuse('busy')
       const reach = await judgeLastProof(config, best)
       if (typeof reach === 'string') return refuse(reach)
@@ -404,7 +379,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
     async close({ account }, id, body) {
       const release = readRelease(body)
       if (release === undefined) return refuse('invalid_request')
-      const entry = await book.channel(id)
+      const entry = await entryOf(id)
       if (entry?.payer !== account) return refuse('channel_not_found')
       const payee = { account: entry.payee, ...release }
       const isGenuine = await isSigned(payee, releaseText(signer.publicKey, id, release.amount))
@@ -415,7 +390,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
     async withdraw({ account }, body) {
       const { id, amount: text } = fieldsOf(body, ['id', 'amount'])
       const amount = readAmount(text)
-      if (typeof id !== 'string' || !/^[A-Za-z0-9_-]{8,64}$/.test(id)) return refuse('invalid_request')
+      if (!isWithdrawalId(id)) return refuse('invalid_request')
       if (amount === undefined || amount === 0n) return refuse('invalid_amount')
       const known = await withdrawalOf(account, id)
       const balance = (await book.account(account))?.balance ?? 0n
@@ -432,16 +407,27 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
     withdrawal: async ({ account }, id) => (await withdrawalOf(account, id)) ?? refuse('not_found'),
 
     audit: () => audit({ book, payouts, node }),
-    async totals() {
-      const { accounts } = await book.collect()
-      return { accounts, owed: owedTo(accounts) }
+    totals() {
+      if (totals === undefined || now() > totals.atMs + TOTALS_MS) {
+        const read = book.collect().then(({ accounts }) => ({ accounts, owed: owedTo(accounts) }))
+        totals = { atMs: now(), read }
+        read.catch(() => {
+          totals = undefined
+        })
+      }
+      return totals.read
     },
     sweep,
     payOut,
     health: paywall.health,
     async drain() {
       clearInterval(ticking)
-      await underWay
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const late = new Promise((resolve) => {
+        timer = setTimeout(resolve, DRAIN_MS)
+      })
+      await Promise.race([underWay, late])
+      clearTimeout(timer)
       await paywall.close()
       work.close()
       node.close()
@@ -450,6 +436,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
   }
 
   async function withdrawalOf(account: NanoAddress, id: string): Promise<WithdrawalView | undefined> {
+    if (!isWithdrawalId(id)) return undefined
     const pending = (await book.account(account))?.withdrawals.find((one) => one.id === id)
     if (pending) return { id, amount: String(pending.amount), state: 'pending' }
     const paid = await book.withdrawal(account, id)
@@ -464,64 +451,3 @@ async function certificateSigner(seed: Uint8Array) {
 
 const pick = <T extends object, K extends keyof T>(from: T, ...keys: readonly K[]): Pick<T, K> =>
   Object.fromEntries(keys.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]]))) as Pick<T, K>
-
-/** @throws {@link ConfigError} (`ERR_CONFIG`) for bounds that leave nothing between them. */
-function boundsOf({ minDeposit = '0.001', maxDeposit = '100', minWithdrawal = minDeposit }: IssuerOptions) {
-  const bounds = {
-    minDeposit: parsePrice(minDeposit),
-    maxDeposit: parsePrice(maxDeposit),
-    minWithdrawal: parsePrice(minWithdrawal),
-  }
-  if (bounds.minDeposit > bounds.maxDeposit) throw new ConfigError('minDeposit of the issuer is above its maxDeposit.')
-  return bounds
-}
-
-/** An amount in raw; undefined for everything else. */
-function readAmount(value: unknown): bigint | undefined {
-  try {
-    return parseRaw(value)
-  } catch {
-    return undefined
-  }
-}
-
-/** The fields of a body, if it has no others. */
-function fieldsOf(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
-  if (typeof body !== 'object' || body === null) return {}
-  return Object.keys(body).every((name) => names.includes(name)) ? (body as Readonly<Record<string, unknown>>) : {}
-}
-
-/** `{ keys: [{ key, expiresAt }] }`, each key once, and none for longer than a year. */
-function readKeys(body: unknown, nowMs: number): readonly SessionKey[] | undefined {
-  const { keys } = fieldsOf(body, ['keys'])
-  if (!Array.isArray(keys) || keys.length > MAX_KEYS) return undefined
-  const read = keys.map((one) => {
-    const { key, expiresAt } = fieldsOf(one, ['key', 'expiresAt'])
-    if (typeof key !== 'string' || !/^[0-9A-F]{64}$/.test(key) || !Number.isSafeInteger(expiresAt)) return undefined
-    const expiresAtMs = 1_000 * (expiresAt as number)
-    return expiresAtMs > nowMs && expiresAtMs <= nowMs + MAX_KEY_MS ? { key, expiresAtMs } : undefined
-  })
-  const all = read.filter((one) => one !== undefined)
-  return all.length === keys.length && new Set(all.map(({ key }) => key)).size === all.length ? all : undefined
-}
-
-/** So much may be taken in each minute. */
-function allowance(perMinute: number, now: () => number) {
-  let minute = 0
-  let left = 0
-  return {
-    take(amount: number): boolean {
-      const current = Math.floor(now() / MINUTE_MS)
-      if (current !== minute) {
-        minute = current
-        left = perMinute
-      }
-      if (left < amount) return false
-      left -= amount
-      return true
-    },
-    give(amount: number): void {
-      left = Math.min(perMinute, left + amount)
-    },
-  }
-}

@@ -1,7 +1,10 @@
 /** The issuer over HTTP: what clients and vendors can do, and what nobody can. After every test everything adds up. */
+
+import { createDevnet } from 'nano402/devnet'
 import { createCertificateCheck, createIssuerClient, sessionSigner, signRelease } from 'nano402/issuer'
 import { MAX_RAW } from 'nano402/nano'
 import { accountInfo } from 'nano402/rpc'
+import { memoryStore } from 'nano402/stores/memory'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ed25519Signer } from '#channel/ed25519'
 import { randomBytes } from '../../src/core/bytes.ts'
@@ -26,7 +29,7 @@ describe.each(kinds)('on $kind', ({ kind }) => {
   let world: IssuerWorld
   let [client, vendor]: [Person, Person] = [] as never
   beforeAll(async () => {
-    world = await openIssuer(kind === 'redis' && redis ? { store: await openStore(redis.url) } : {})
+    world = await openIssuer(kind === 'redis' && redis ? { store: await openStore(redis.url), overHttp: true } : {})
     client = await world.server()
     vendor = await world.server()
     expect((await client.deposit(20n * DEPOSIT)).status).toBe(200)
@@ -87,7 +90,7 @@ describe.each(kinds)('on $kind', ({ kind }) => {
       const person = await world.person()
       const signer = await sessionSigner(person.account, randomBytes(32))
       const server = createIssuerClient({
-        url: 'http://issuer.example',
+        url: world.url,
         signer,
         now: () => world.clock.nowMs,
         fetch: world.fetch,
@@ -112,7 +115,7 @@ describe.each(kinds)('on $kind', ({ kind }) => {
           { signer: person.signer, now: at },
         )
       const ask = async (authorization: string, to = target, init: RequestInit = {}) => {
-        const answer = await fetch(`http://issuer.example${to}`, { ...init, headers: { authorization } })
+        const answer = await fetch(`${world.url}${to}`, { ...init, headers: { authorization } })
         return [answer.status, ((await answer.json()) as { error?: string }).error]
       }
       const genuine = await sign(client)
@@ -408,7 +411,7 @@ describe.each(kinds)('on $kind', ({ kind }) => {
   describe('the operator', () => {
     test('alone sees the audit and the metrics, and neither says who has what', async () => {
       const ask = (path: string, token = '') =>
-        world.fetch(`http://issuer.example${path}`, { headers: { authorization: `Bearer ${token}` } })
+        world.fetch(`${world.url}${path}`, { headers: { authorization: `Bearer ${token}` } })
       for (const path of ['/audit', '/metrics']) expect((await ask(path, 'wrong-token-0123456')).status).toBe(401)
       const audit = await (await ask('/audit', OPERATOR)).json()
       expect(audit).toMatchObject({ ok: true, surplus: '0', wrong: [] })
@@ -424,13 +427,22 @@ describe.each(kinds)('on $kind', ({ kind }) => {
       }
       expect(metrics).toContain('nano402_issuer_rejections_total{reason="unauthorized"}')
       expect(JSON.stringify(audit) + metrics).not.toContain(client.account)
-      expect(await (await world.fetch('http://issuer.example/health')).json()).toMatchObject({ node: { ok: true } })
+      expect(await (await world.fetch(`${world.url}/health`)).json()).toMatchObject({ node: { ok: true } })
     })
   })
 
+  test.each(['x', 'a'.repeat(64), '%00', `${'A'.repeat(64)}0`])(
+    'an id that is none (%s) is looked up nowhere',
+    async (id) => {
+      await expect(vendor.ask.channel(id)).rejects.toEqual(refusal('channel_not_found'))
+      await expect(vendor.ask.settle(id, { amount: 0n })).rejects.toEqual(refusal('channel_not_found'))
+      await expect(vendor.ask.withdrawal(`${id}!`)).rejects.toEqual(refusal('not_found'))
+    },
+  )
+
   test('a body that is long, or no JSON, is refused, and an answer is never stored', async () => {
     const ask = (body: string, headers: HeadersInit = {}) =>
-      world.fetch('http://issuer.example/channels', { method: 'POST', body, headers })
+      world.fetch(`${world.url}/channels`, { method: 'POST', body, headers })
     expect((await ask('x'.repeat(10_000))).status).toBe(413)
     const body = '{"config":1,"config":2}'
     const signed = { signer: client.signer, now: () => world.clock.nowMs }
@@ -441,8 +453,85 @@ describe.each(kinds)('on $kind', ({ kind }) => {
     )
     const answer = await ask(body, { authorization })
     expect([answer.status, answer.headers.get('cache-control')]).toEqual([400, 'no-store'])
-    expect((await world.fetch('http://issuer.example/nothing')).status).toBe(404)
+    expect((await world.fetch(`${world.url}/nothing`)).status).toBe(404)
   })
+})
+
+describe('patience', () => {
+  test('with tokens that are wrong ends, before they cost more than a second in a minute', async () => {
+    const world = await openIssuer()
+    const [client, vendor] = [await world.person(), await world.person()]
+    await client.deposit(DEPOSIT)
+    const channel = await world.payword(client, vendor)
+    await client.ask.open(channel.config, 10n * UNIT)
+    const rubbish = { k: 2 ** 20, token: 'A'.repeat(64) }
+    const settle = (proof = rubbish) => vendor.ask.settle(channel.id, { amount: UNIT, proof })
+    for (let i = 0; i < 4; i++) await expect(settle()).rejects.toEqual(refusal('proof'))
+    await expect(settle()).rejects.toEqual(refusal('busy'))
+    world.clock.nowMs += 60_000
+    expect(await vendor.ask.settle(channel.id, { amount: UNIT, proof: await channel.proof(UNIT) })).toMatchObject({
+      charged: String(UNIT),
+    })
+    await world.check()
+    await world.close()
+  })
+
+  test('with false signatures ends as well, and holds up nobody who has a session key', async () => {
+    const world = await openIssuer({ more: { falseSignaturesPerMinute: 3 } })
+    const [person, server] = [await world.person(), await world.server()]
+    const false_ = { ...person.signer, sign: async () => '0'.repeat(128) }
+    const stranger = createIssuerClient({
+      url: world.url,
+      signer: false_,
+      now: () => world.clock.nowMs,
+      fetch: world.fetch,
+    })
+    for (let i = 0; i < 3; i++) await expect(stranger.account()).rejects.toEqual(refusal('unauthorized'))
+    for (const { ask } of [{ ask: stranger }, person]) await expect(ask.register()).rejects.toEqual(refusal('busy'))
+    expect(await server.ask.account()).toMatchObject({ account: server.account })
+    world.clock.nowMs += 60_000
+    expect(await person.ask.register()).toMatchObject({ account: person.account })
+    await world.close()
+  })
+
+  test('with new accounts and with openings ends, too', async () => {
+    const world = await openIssuer({ more: { newAccountsPerMinute: 2 } })
+    const [first, second, third] = [await world.person(), await world.person(), await world.person()]
+    for (const { ask } of [first, second, first]) await ask.register()
+    await expect(third.ask.register()).rejects.toEqual(refusal('too_many_accounts'))
+    await third.deposit(DEPOSIT) // who pays is welcome
+    await third.ask.register()
+    const { config } = await world.voucher(third, first)
+    for (let i = 0; i < 64; i++) await third.ask.open({ ...config, nonce: String(i) }, 1n)
+    await expect(third.ask.open({ ...config, nonce: '64' }, 1n)).rejects.toEqual(refusal('too_many_channels'))
+    await world.check()
+    await world.close()
+  })
+})
+
+test('the next process pays out what the node would not take, and returns what nobody redeemed, unasked', async () => {
+  const store = memoryStore()
+  const devnet = createDevnet({ confirmMs: 0 })
+  const world = await openIssuer({ store, devnet })
+  const [client, vendor] = [await world.person(), await world.person()]
+  await client.deposit(DEPOSIT)
+  const channel = await world.voucher(client, vendor)
+  await client.ask.open(channel.config, 10n * UNIT)
+  devnet.faults.down = 'reset'
+  expect(await client.ask.withdraw(20n * UNIT, 'withdrawal')).toMatchObject({ state: 'pending' })
+  await world.issuer.payOut()
+  await world.issuer.drain()
+  devnet.faults.down = undefined
+
+  const next = await openIssuer({ store, devnet })
+  next.clock.nowMs += 3 * HOUR * 1_000
+  await next.issuer.sweep()
+  const account = await next.issuer.account({ account: client.account, key: 'nano' })
+  expect(account).toMatchObject({ withdrawals: [], locks: [], withdrawn: 20n * UNIT })
+  await next.check()
+  const { withdrawals } = (await next.issuer.totals()).owed
+  expect(withdrawals).toBe(0n)
+  await next.close()
 })
 
 test('a certificate that was changed, or is of an issuer that nobody trusts, is worth nothing', async () => {

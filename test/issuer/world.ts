@@ -1,7 +1,14 @@
 /** An issuer behind its app, with a vendor and clients that ask it over HTTP. */
 import type { Store } from 'nano402'
 import { createDevnet, type Devnet } from 'nano402/devnet'
-import { createIssuer, createIssuerClient, type Issuer, type IssuerClient, issuerApp } from 'nano402/issuer'
+import {
+  createIssuer,
+  createIssuerClient,
+  type Issuer,
+  type IssuerClient,
+  type IssuerOptions,
+  issuerApp,
+} from 'nano402/issuer'
 import { derivePrivateKey, type NanoAddress, type PrivateKey, parseXno } from 'nano402/nano'
 import { memoryStore } from 'nano402/stores/memory'
 import { expect } from 'vitest'
@@ -13,6 +20,7 @@ import type { LastProof } from '../../src/channel/wire.ts'
 import { randomBytes, randomHex } from '../../src/core/bytes.ts'
 import { accountSigner, type Signer, sessionSigner } from '../../src/issuer/request.ts'
 import { bytesToHex, hexToBytes } from '../../src/nano/hex.ts'
+import { listenFetch } from '../support/frameworks.ts'
 import { buy, createPurse, type Purse } from '../support/world.ts'
 import { ISSUER_KEY } from './support.ts'
 
@@ -33,6 +41,7 @@ export interface Person {
 export interface IssuerWorld {
   readonly devnet: Devnet
   readonly issuer: Issuer
+  readonly url: string
   readonly clock: { nowMs: number }
   fetch(input: string, init?: RequestInit): Promise<Response>
   person(): Promise<Person>
@@ -53,21 +62,23 @@ export interface Channel {
   proof(amount: bigint): Promise<LastProof>
 }
 
-const ORIGIN = 'http://issuer.example'
-
+/** With `overHttp` on a real socket; otherwise requests reach the app directly. */
 export async function openIssuer({
   store = memoryStore() as Store,
-  url = ORIGIN,
+  overHttp = false,
   devnet = createDevnet({ confirmMs: 0 }),
+  more = {} as Partial<IssuerOptions>,
 } = {}): Promise<IssuerWorld> {
   const clock = { nowMs: Date.now() }
   const now = () => clock.nowMs
   const issuer = await createIssuer({
     ...{ privateKey: ISSUER_KEY, rpc: devnet, network: 'nano:devnet', store, work: 'cpu', now },
-    ...{ minDeposit: '0.000001', settleSeconds: HOUR },
+    ...{ minDeposit: '0.000001', settleSeconds: HOUR, ...more },
   })
   const app = issuerApp(issuer, { operatorToken: OPERATOR })
-  const fetch = async (input: string, init?: RequestInit) => app.request(input, init)
+  const served = overHttp ? await listenFetch(app.fetch) : undefined
+  const url = served?.url ?? 'http://issuer.example'
+  const fetch = served ? globalThis.fetch : async (input: string, init?: RequestInit) => app.request(input, init)
   const { info } = issuer
 
   const base = (payer: Person, payee: Person) => ({
@@ -96,6 +107,7 @@ export async function openIssuer({
   return {
     devnet,
     issuer,
+    url,
     clock,
     fetch,
     person,
@@ -152,6 +164,7 @@ export async function openIssuer({
       expect(await issuer.audit()).toMatchObject({ ok: true, surplus: 0n, wrong: [] })
     },
     async close() {
+      await served?.close()
       await issuer.drain()
       devnet.close()
     },
