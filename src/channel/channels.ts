@@ -49,6 +49,18 @@ export interface Channels {
   charge(id: ChannelId, held: step.Held & { readonly amount: bigint }): Promise<boolean>
   /** Changes the most that a request may cost. False: so much is not authorised, or the reservation is gone. */
   reserve(id: ChannelId, held: step.Held & { readonly amount: bigint }): Promise<boolean>
+  /** Begins a stream, which draws on what is authorised as it goes. */
+  openStream(id: ChannelId, stream: step.StreamOpening): Promise<step.ChannelRefusal | 'begun' | NotFound>
+  /** Charges an event of a stream, and reserves for the next one. */
+  draw(
+    id: ChannelId,
+    order: step.Held & { readonly spent: bigint; readonly next: bigint },
+  ): Promise<'reserved' | 'needed' | 'ended' | false>
+  /**
+   * Resolves when the channel may have changed: at once when this process authorised more, and every half second for what
+   * others do. False: the time is up.
+   */
+  waitForUpdate(id: ChannelId, options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<boolean>
   renew(id: ChannelId, held: step.Held & { readonly leaseEndsAtMs: number }): Promise<boolean>
   release(id: ChannelId, held: step.Held): Promise<void>
   /** Again with the same deposit: `added` again, and once. */
@@ -82,6 +94,9 @@ const UNSETTLED_MS = 3_650 * DAY_MS
 /** How the ids of channels that expire in the same hour are spread over records. */
 const PARTS = 64
 
+/** How often a stream that waits looks for what another process authorised. */
+const LOOK_AGAIN_MS = 500
+
 /** Clocks may differ by so much: a channel may yet open that seems to have expired. */
 const CLOCK_SLACK_MS = HOUR_MS
 
@@ -109,6 +124,8 @@ export function createChannels(options: ChannelsOptions): Channels {
     keepUntilMs: ({ hour }) => hour * HOUR_MS + UNSETTLED_MS,
     onConflict,
   })
+  /** Who waits for more to be authorised. */
+  const waiting = new Map<ChannelId, Set<() => void>>()
   const termsAtHand = new LRUCache<ChannelId, ChannelTerms>({ max: 10_000 })
 
   const change = <Result, None>(
@@ -169,8 +186,33 @@ export function createChannels(options: ChannelsOptions): Channels {
 
     authorizeAndReserve: (id, order) =>
       change(id, 'channel_not_found', (channel) => step.authorizeAndReserve(channel, order, { nowMs: now(), limits })),
-    authorize: (id, proof) =>
-      change(id, 'channel_not_found', (channel) => step.authorize(channel, { ...proof, nowMs: now() })),
+    async authorize(id, proof) {
+      const result = await change<step.ChannelRefusal | 'authorized', NotFound>(id, 'channel_not_found', (channel) =>
+        step.authorize(channel, { ...proof, nowMs: now() }),
+      )
+      for (const wake of waiting.get(id) ?? []) wake()
+      return result
+    },
+    openStream: (id, stream) =>
+      change(id, 'channel_not_found', (channel) => step.openStream(channel, stream, { nowMs: now(), limits })),
+    draw: (id, order) => change(id, false, (channel) => step.draw(channel, { ...order, nowMs: now() })),
+    waitForUpdate: (id, { timeoutMs, signal }) =>
+      new Promise((resolve) => {
+        const wakers = waiting.get(id) ?? new Set()
+        waiting.set(id, wakers)
+        const finish = (hasChanged: boolean) => {
+          clearTimeout(timer)
+          signal?.removeEventListener('abort', giveUp)
+          wakers.delete(wake)
+          if (wakers.size === 0) waiting.delete(id)
+          resolve(hasChanged)
+        }
+        const [wake, giveUp] = [() => finish(true), () => finish(false)]
+        const timer = setTimeout(timeoutMs > LOOK_AGAIN_MS ? wake : giveUp, Math.min(timeoutMs, LOOK_AGAIN_MS))
+        wakers.add(wake)
+        if (signal?.aborted) giveUp()
+        else signal?.addEventListener('abort', giveUp, { once: true })
+      }),
     charge: (id, held) => change(id, false, (channel) => step.charge(channel, held, limits)),
     reserve: (id, held) => change(id, false, (channel) => step.reserve(channel, held)),
     renew: (id, held) => change(id, false, (channel) => step.renew(channel, held)),

@@ -10,6 +10,7 @@ import type { EventListener, UndeliveredReason } from './events.ts'
 import type { AnswerCopy } from './extension.ts'
 import { fixedMeter } from './meter.ts'
 import type { PaywallRequest } from './request.ts'
+import type { ContentEvent } from './sse.ts'
 
 /** Who paid what for a request. */
 export interface PaymentFacts {
@@ -34,6 +35,13 @@ export interface Payment extends PaymentFacts {
   charge(amount: bigint): void
   /** Changes the most that the request may cost. False: the client has authorised less, and nothing has changed. */
   reserve(max: bigint): Promise<boolean>
+  /**
+   * The body of an answer of type `text/event-stream` whose events cost so much raw each, beside what the request itself
+   * costs. The client is asked for more as it goes, and the stream ends when it does not give it.
+   *
+   * @throws {@link ChargeError} (`ERR_CHARGE`) where the request was not paid in a channel.
+   */
+  events(source: AsyncIterable<ContentEvent>, options: { readonly price: bigint }): ReadableStream<Uint8Array>
 }
 
 /** A request that paid. Serve it through `deliver`, or through `begin` where answers are written rather than returned. */
@@ -93,6 +101,7 @@ export function createDelivery(
       meter.charge(amount)
     },
     reserve: async (max) => !decided && meter.reserve(max),
+    events: (source, { price }) => meter.events(source, price),
   }
 
   /** The first decision counts; a handler that goes on after it was given up changes nothing. */

@@ -1,6 +1,7 @@
 /** What a paid request costs in the end, where a handler may say so. */
 import { ChargeError } from '../errors.ts'
 import { TAG_MODULUS } from './quote.ts'
+import type { ContentEvent } from './sse.ts'
 
 /** Amounts in raw. */
 export interface Meter {
@@ -10,6 +11,8 @@ export interface Meter {
   charge(amount: bigint): void
   /** Changes the most that it may cost. False: the client has not authorised so much, and nothing has changed. */
   reserve(max: bigint): Promise<boolean>
+  /** Events that cost so much each, beside what the request itself costs. @throws {@link ChargeError} (`ERR_CHARGE`) */
+  events(source: AsyncIterable<ContentEvent>, price: bigint): ReadableStream<Uint8Array>
 }
 
 /** Of what was paid in full before the handler ran: nothing can be given back, and nothing more be taken. */
@@ -25,5 +28,8 @@ export function fixedMeter(paid: bigint): Meter {
       )
     },
     reserve: async (max) => max <= paid,
+    events() {
+      throw new ChargeError('Events are paid for one by one in a channel alone.')
+    },
   }
 }

@@ -320,5 +320,6 @@ describe('what the payee does by itself', () => {
     }
     await expect.poll(returned, { timeout: 20_000 }).toEqual([BigInt(channel.extra.suggestedDeposit) + channel.tag])
     expect([codeOf(await channel.open()), runs()]).toEqual(['deposit_claimed', 0])
+    expect(await shared.store.inspect(`block:${channel.block}`)).toMatchObject({ state: 'spent' }) // for good
   })
 })

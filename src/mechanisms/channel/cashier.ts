@@ -7,6 +7,7 @@ import { closeBytes, type PaidRequest, requestHash, stateBytes, topUpBytes } fro
 import type { ChannelTerms } from '../../channel/channels.ts'
 import { type ChannelConfig, type ChannelId, channelId, isOpeningAuthorized } from '../../channel/config.ts'
 import { type Genuine, lastProofOf } from '../../channel/proof.ts'
+import { reserved } from '../../channel/record.ts'
 import { hmacSha256, sha256 } from '../../channel/sha256.ts'
 import {
   type AuthorizePayload,
@@ -22,7 +23,7 @@ import {
   stateText,
   type TopUpPayload,
 } from '../../channel/wire.ts'
-import { equalInConstantTime, randomHex } from '../../core/bytes.ts'
+import { encodeUtf8, equalInConstantTime, randomHex } from '../../core/bytes.ts'
 import type { Cashier, Replied, Taken } from '../../core/cashier.ts'
 import { keepClaims } from '../../core/claims.ts'
 import { type EventListener, stopwatch } from '../../core/events.ts'
@@ -31,9 +32,11 @@ import { BODY_TOO_LARGE } from '../../core/price.ts'
 import { currentPrice, type Pricing } from '../../core/quote.ts'
 import { type Refusal, type RefusalCode, refusal } from '../../core/refusal.ts'
 import { type PaywallRequest, readBody, targetOf } from '../../core/request.ts'
+import { type Draws, meteredEvents } from '../../core/sse.ts'
 import { ChargeError } from '../../errors.ts'
 import { bytesToHex, hexToBytes } from '../../nano/hex.ts'
 import { addressToPublicKey, verifyMessage } from '../../nano/index.ts'
+import { unref } from '../../rpc/wait.ts'
 import { IDENTIFIER, identifierIn } from '../../x402/identifier.ts'
 import type { PresentedPayment } from '../../x402/wire.ts'
 import { isOfTerms } from './offer.ts'
@@ -62,6 +65,9 @@ const NO_BODY = sha256(new Uint8Array(0))
 /** A signature of an account takes milliseconds to check: so many in a second, whoever asks. */
 const STATES_PER_SECOND = 20
 const STATE_WINDOW_SECONDS = 300
+
+/** How long a stream waits for more to be authorised. */
+const AUTHORIZE_TIMEOUT_MS = 30_000
 
 interface Visit {
   readonly payment: PresentedPayment
@@ -151,19 +157,23 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     const leaseEndMs = Date.now() + leaseMs
     const { reach, fingerprint } = judged
     const order = { id: judged.id, fingerprint, owner, reach, proof: judged.proof, amount: price }
-    const reserved = await channels.authorizeAndReserve(id, {
+    const result = await channels.authorizeAndReserve(id, {
       ...order,
       leaseEndsAtMs: leaseEndMs,
       maxAttempts: attempts,
     })
-    if (typeof reserved === 'object') return alreadyCharged(reserved.charged)
-    if (reserved === 'attempts_exhausted') return correct(reserved, terms, id)
-    if (reserved === 'channel_not_found') return refuse(reserved)
-    if (reserved !== 'reserved') return correct(`${PREFIX}${reserved}`, terms, id)
+    if (typeof result === 'object') return alreadyCharged(result.charged)
+    if (result === 'attempts_exhausted') return correct(result, terms, id)
+    if (result === 'channel_not_found') return refuse(result)
+    if (result !== 'reserved') return correct(`${PREFIX}${result}`, terms, id)
     emit?.({ type: 'claimed', route: name, scheme: CHANNEL_SCHEME, ms: lap() })
 
     const held = { id: judged.id, owner }
-    const meter = meterOf(id, held, price)
+    const streamId = bytesToHex(sha256(encodeUtf8(`stream:${judged.id}:${owner}`)).subarray(0, 16))
+    const meter = meterOf(id, held, {
+      price,
+      stream: () => drawsOf(terms, id, { id: streamId, owner, fingerprint, commitment }),
+    })
     const claims = keepClaims(
       {
         renew: (ms) => channels.renew(id, { ...held, leaseEndsAtMs: Date.now() + ms }),
@@ -207,7 +217,66 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     return hash ? receipts.sign(outcome, hash) : outcome
   }
 
-  function meterOf(id: ChannelId, held: { readonly id: string; readonly owner: string }, price: bigint): Meter {
+  /** What pays for a stream: a second entry in the channel's state, which lives as long as the stream does. */
+  function drawsOf(
+    { config }: ChannelTerms,
+    id: ChannelId,
+    stream: { readonly id: string; readonly owner: string; readonly fingerprint: string; readonly commitment: string },
+  ): Draws {
+    const { commitment, fingerprint, ...held } = stream
+    let charged = 0n
+    let beginning: Promise<boolean> | undefined
+    const begin = async () => {
+      const opening = { ...held, fingerprint, leaseEndsAtMs: Date.now() + leaseMs }
+      return (await channels.openStream(id, opening)) === 'begun'
+    }
+    const renewing = setInterval(() => {
+      channels.renew(id, { ...held, leaseEndsAtMs: Date.now() + leaseMs }).catch(() => {}) // lost: found out with the next draw
+    }, leaseMs / 3)
+    unref(renewing)
+    return {
+      async draw(spent, next) {
+        beginning ??= begin()
+        if (!(await beginning)) return 'ended'
+        const drawn = await channels.draw(id, { ...held, spent, next })
+        if (drawn !== false) charged += spent
+        return drawn
+      },
+      async need(next) {
+        const channel = await channels.state(id)
+        if (channel === undefined) return {}
+        const required = channel.charged + reserved(channel) + next
+        const [authorized, deposit] = [String(channel.authorized), String(channel.deposit)]
+        return { channelId: id, requiredCumulative: String(required), authorized, deposit }
+      },
+      more: (signal) => waitForMore(id, signal),
+      async end() {
+        clearInterval(renewing)
+        await channels.release(id, held).catch(() => {}) // it lapses by itself
+        const paid = { commitmentId: commitment, chargedAmount: String(charged) }
+        return outcomeOf(config, id, { payment: paid }).catch(() => undefined)
+      },
+    }
+  }
+
+  /** Until the channel may have changed. */
+  async function waitForMore(id: ChannelId, signal: AbortSignal): Promise<boolean> {
+    const before = (await channels.state(id))?.authorized
+    const deadlineMs = Date.now() + AUTHORIZE_TIMEOUT_MS
+    while (Date.now() < deadlineMs) {
+      if (!(await channels.waitForUpdate(id, { timeoutMs: deadlineMs - Date.now(), signal }))) return false
+      const now = await channels.state(id)
+      if (now === undefined) return false
+      if (now.authorized !== before || now.phase !== 'open') return true
+    }
+    return false
+  }
+
+  function meterOf(
+    id: ChannelId,
+    held: { readonly id: string; readonly owner: string },
+    { price, stream }: { readonly price: bigint; readonly stream: () => Draws },
+  ): Meter {
     let max = price
     let cost = price
     return {
@@ -226,6 +295,7 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
         cost = wanted
         return true
       },
+      events: (source, each) => meteredEvents(source, { price: each, draws: stream() }),
     }
   }
 
