@@ -34,6 +34,34 @@ interface Answer {
 const answer = (status: Answer['status'], message: string, retryAfterSeconds?: number): Answer =>
   retryAfterSeconds === undefined ? { status, message } : { status, message, retryAfterSeconds }
 
+/** By the end of their code: status, and after how many seconds the same is worth presenting again. */
+const OF_CHANNELS = {
+  ...{
+    payload: [400],
+    binding: [402],
+    nonce: [402],
+    mac: [402],
+    proof: [402],
+    authorization: [402],
+    step_exceeded: [402],
+  },
+  ...{ channel_not_found: [402], channel_closed: [402], channel_expired: [402] },
+  ...{ deposit_mismatch: [402], deposit_claimed: [402], deposit_unconfirmed: [503, 1] },
+  ...{ cumulative_exceeds_deposit: [402], insufficient_authorization: [402] },
+  ...{ payment_identifier_conflict: [409], busy: [409, 1] },
+} as const satisfies Record<string, readonly [Answer['status'], number?]>
+
+const CHANNEL_PREFIX = 'invalid_batch_settlement_nano_'
+type ChannelRefusals = { readonly [Code in keyof typeof OF_CHANNELS as `${typeof CHANNEL_PREFIX}${Code}`]: Answer }
+
+/** Those of payments in channels. One sentence for all, as there are so many: docs/protocol.md explains each. */
+const CHANNEL_REFUSALS = Object.fromEntries(
+  Object.entries(OF_CHANNELS).map(([code, [status, retryAfterSeconds]]) => [
+    CHANNEL_PREFIX + code,
+    answer(status, `The payment in this channel is refused: ${code.replaceAll('_', ' ')}.`, retryAfterSeconds),
+  ]),
+) as ChannelRefusals
+
 export const REFUSALS = {
   payment_required: answer(402, 'This resource is paid. Pay one of the offers and ask again with the proof.'),
 
@@ -63,33 +91,7 @@ export const REFUSALS = {
   payment_already_spent: answer(402, 'This payment has already bought its answer.'),
   attempts_exhausted: answer(402, 'This payment has used up its attempts. Ask the operator for a refund.'),
 
-  invalid_batch_settlement_nano_payload: answer(400, 'The payload is not one of a channel payment.'),
-  invalid_batch_settlement_nano_binding: answer(402, 'The channel is not of the terms that were offered.'),
-  invalid_batch_settlement_nano_nonce: answer(402, 'The nonce was not issued here for these terms.'),
-  invalid_batch_settlement_nano_mac: answer(402, 'The MAC is not that of the channel over exactly this.'),
-  invalid_batch_settlement_nano_proof: answer(402, 'The proof is not one of this channel.'),
-  invalid_batch_settlement_nano_authorization: answer(402, 'The account that paid has not signed exactly this.'),
-  invalid_batch_settlement_nano_step_exceeded: answer(402, 'The token is too far from the best one.'),
-  invalid_batch_settlement_nano_channel_not_found: answer(402, 'The channel is not known here.'),
-  invalid_batch_settlement_nano_channel_closed: answer(402, 'The channel is closed.'),
-  invalid_batch_settlement_nano_channel_expired: answer(402, 'The channel has expired.'),
-  invalid_batch_settlement_nano_deposit_mismatch: answer(402, 'The block is not a deposit of this channel.'),
-  invalid_batch_settlement_nano_deposit_claimed: answer(402, 'The block has been used.'),
-  invalid_batch_settlement_nano_cumulative_exceeds_deposit: answer(402, 'The proof is for more than the deposit.'),
-  invalid_batch_settlement_nano_insufficient_authorization: answer(
-    402,
-    'The proof leaves too little for this request.',
-  ),
-  invalid_batch_settlement_nano_payment_identifier_conflict: answer(
-    409,
-    'This payment identifier was used for another request.',
-  ),
-  invalid_batch_settlement_nano_busy: answer(409, 'The channel is busy. Present the same proof again.', 1),
-  invalid_batch_settlement_nano_deposit_unconfirmed: answer(
-    503,
-    'The deposit is not confirmed yet. Present the same proof again.',
-    1,
-  ),
+  ...CHANNEL_REFUSALS,
 
   payment_in_progress: answer(409, 'This payment is being used by another request right now.', 1),
   payment_identifier_conflict: answer(409, 'This payment identifier was used for another request or body.'),
