@@ -293,6 +293,28 @@ describe('a handler that fails', () => {
   })
 })
 
+test('a handler that goes on after a close holds up the refund for the time of grace, and is not paid then', async () => {
+  let finish: () => void = () => {}
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const { ask } = openChannelShop(world, { leaseMs: 300, channel: { closeGraceSeconds: 1 } }, async () => {
+    await finished
+    return new Response('too late')
+  })
+  const channel = await prepareChannel(ask, purse)
+  await channel.openOnly()
+  const answer = channel.pay(1)
+  await expect.poll(async () => (await phaseOf(channel)).reserved).toBe(String(channel.unit))
+  const startMs = Date.now()
+  expect(codeOf(await channel.close())).toBe('busy')
+  await expect.poll(async () => (await channel.close()).status, { timeout: 10_000 }).toBe(204)
+  expect(Date.now() - startMs).toBeGreaterThanOrEqual(900)
+  finish()
+  expect((await answer).status).toBe(503)
+  expect(await refunded(channel, await closed(channel))).toBe(BigInt(channel.extra.suggestedDeposit) + channel.tag)
+})
+
 describe('what the payee does by itself', () => {
   const soon = { channel: { ttlSeconds: 2, sweepSeconds: 1 } }
   test('is to close a channel that has expired, and to refund it', async () => {

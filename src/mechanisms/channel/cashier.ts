@@ -174,9 +174,10 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
       price,
       stream: () => drawsOf(terms, id, { id: streamId, owner, fingerprint, commitment }),
     })
+    const mayGoOn = graceOf(terms.config, id)
     const claims = keepClaims(
       {
-        renew: (ms) => channels.renew(id, { ...held, leaseEndsAtMs: Date.now() + ms }),
+        renew: async (ms) => (await mayGoOn()) && channels.renew(id, { ...held, leaseEndsAtMs: Date.now() + ms }),
         commit: () => channels.charge(id, { ...held, amount: meter.cost }),
         release: () => channels.release(id, held),
         noteDelivery: undefined,
@@ -202,6 +203,17 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
       claims,
       meter,
       ms: lap(),
+    }
+  }
+
+  /** Whether a payment that was begun may still go on: for `closeGrace` after a close or the expiry, and no longer. */
+  function graceOf({ closeGrace }: ChannelConfig, id: ChannelId): () => Promise<boolean> {
+    let closingSinceMs: number | undefined
+    return async () => {
+      const channel = await channels.recentState(id)
+      if (channel === undefined) return false
+      if (channel.phase !== 'open') closingSinceMs ??= Date.now()
+      return Date.now() < Math.min(closingSinceMs ?? Number.POSITIVE_INFINITY, channel.expiresAtMs) + 1_000 * closeGrace
     }
   }
 
