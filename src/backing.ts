@@ -13,10 +13,18 @@ import { type DeploymentOptions, FACILITATORS_OWN } from './options.ts'
 import { createAsk, type FacilitatorAddress } from './remote/ask.ts'
 import { remoteCashier } from './remote/cashier.ts'
 import { readHealth } from './remote/wire.ts'
+import type { ConfirmationFeed, Ledger, NanoNode } from './rpc/index.ts'
 import { readSupportedResponse } from './x402/shapes.ts'
 
 /** What a route asks, and what it allows. */
 export type RouteTerms = Omit<Till, 'mechanisms' | 'seal' | 'store' | 'claimWindowMs'>
+
+/** How the network is seen. */
+export interface NetworkView {
+  readonly node: NanoNode
+  readonly ledger: Ledger
+  readonly feed: ConfirmationFeed | undefined
+}
 
 export interface Backing {
   /** x402's schemes by which one can pay. */
@@ -25,6 +33,8 @@ export interface Backing {
   readonly payTo: string | undefined
   /** The account for deposits of channels, where they are offered. */
   readonly depositAccount: string | undefined
+  /** Undefined: a facilitator sees the network in our place. */
+  readonly view: NetworkView | undefined
   /** Lets it prepare for payments to this account. */
   watch(account: string): void
   /** Who makes offers and takes payments on these terms, once that is ready. @throws `ConfigError` (`ERR_CONFIG`) */
@@ -49,7 +59,7 @@ export const openBacking = (options: DeploymentOptions, setting: Setting): Backi
 function ownBacking(options: DeploymentOptions, { isProduction, origin }: Setting): Backing {
   const { network = 'nano:mainnet', confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000 } = options
   const deployment = openDeployment(options, isProduction)
-  const { seal, ledger, feed, payTo, store, health, close } = deployment
+  const { seal, node, ledger, feed, payTo, store, health, close } = deployment
   const { mechanisms: named = ['session'] } = options
   const once = named.filter((mechanism) => mechanism !== CHANNEL)
   const mechanisms = openMechanisms(once, { ledger, confirmTimeoutMs, network })
@@ -61,6 +71,7 @@ function ownBacking(options: DeploymentOptions, { isProduction, origin }: Settin
     schemes: async () => [...schemesOf(mechanisms), ...(channels ? [BATCH_SETTLEMENT] : [])],
     payTo,
     depositAccount: channels?.account,
+    view: { node, ledger, feed },
     watch: (account) => feed?.watch(nanoAddress(account)),
     cashier: (terms) => async () => {
       if (channels === undefined) return exact(terms)()
@@ -111,6 +122,7 @@ function facilitatorBacking(
     },
     payTo: undefined,
     depositAccount: undefined,
+    view: undefined,
     watch() {},
     cashier(terms) {
       // The facilitator has the claims. What was answered is this server's, and stays here, if it is to be kept at all.

@@ -35,6 +35,7 @@ export interface Deployment {
   readonly seal: Seal
   /** A seal of the same secrets for something else: neither opens what the other sealed. */
   sealFor(label: string): Seal
+  /** All nodes as one. */
   readonly node: NanoNode
   readonly ledger: Ledger
   readonly feed: ConfirmationFeed | undefined
@@ -53,12 +54,12 @@ export function openDeployment(options: DeploymentOptions, isProduction: boolean
   const devnet = embeddedDevnetFor(options, isProduction)
   const endpoints = devnet ? [devnet.node] : endpointsOf(options.rpc)
   const rpc = createRpc({ endpoints, network })
-  const heard = onEvent
+  const asked = onEvent
     ? { node: observeNode(rpc, onEvent), nodes: rpc.nodes.map((n) => observeNode(n, onEvent)) }
-    : undefined
+    : { node: rpc, nodes: rpc.nodes }
   const feed = ws === undefined ? undefined : createFeed({ url: ws })
   const ledger = createLedger({
-    ...(heard ?? { node: rpc, nodes: rpc.nodes }),
+    ...asked,
     ...(quorum && { quorum }),
     ...(feed && { feed }),
   })
@@ -72,7 +73,7 @@ export function openDeployment(options: DeploymentOptions, isProduction: boolean
         keys.map((key) => mac(key)(encodeFields(['nano402 seal key for', label]))),
         mac,
       ),
-    node: heard?.node ?? rpc,
+    node: asked.node,
     ledger,
     feed,
     payTo: devnet?.payTo,

@@ -1,5 +1,5 @@
 /** A paywall: routes that are charged for, on top of one deployment. */
-import { openBacking } from './backing.ts'
+import { type NetworkView, openBacking } from './backing.ts'
 import { type Answers, createAnswers } from './core/answer.ts'
 import { harmless, type PaywallEvent } from './core/events.ts'
 import type { Extension } from './core/extension.ts'
@@ -24,6 +24,8 @@ import {
   splitOptions,
   withEnvironment,
 } from './options.ts'
+import type { PageOptions } from './page/options.ts'
+import type { Pages } from './page/pages.ts'
 import { createPricing, fixedTerms } from './pricing.ts'
 import type { Network } from './rpc/index.ts'
 import { joinWires, SESSION_ONLY, versionsOf, WITHOUT_EXTENSIONS, type WireName } from './x402/wires.ts'
@@ -105,12 +107,20 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const signer = signerFor(deployment)
   const listings = new Map<string, Listing>()
   const traffic = createTraffic(answers)
+  let opening: Promise<Pages> | undefined
+  /** Loaded when the first page is asked for: most paywalls have none. */
+  const openPages = (view: NetworkView) => {
+    const { claimWindowMs = 86_400_000 } = deployment
+    opening ??= import('./page/index.ts').then(({ createPages }) => createPages({ ...view, origin, claimWindowMs }))
+    return opening
+  }
 
   function createRoute(own: RouteOptions): PaywallRoute {
     const route = { ...defaults, ...own }
     const { maxTimeoutSeconds = 300, attempts = 3, handlerTimeoutMs = 300_000, priceBodyLimit = 0 } = route
     const { name = 'default', description, mimeType } = route
     requirePayable(route, wireNames)
+    const page = pageFor(route, deployment, backing.view)
     if (typeof route.payTo === 'string') backing.watch(route.payTo)
     const maxTimeoutMs = maxTimeoutSeconds * 1000
     const pricing = { ...createPricing(route), network, realm, priceBodyLimit, maxTimeoutMs }
@@ -133,7 +143,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       extensions,
       network,
       wire,
-      answers,
+      answers: page ? createAnswers(wire, ['Accept', 'Cookie']) : answers,
       leaseMs,
       handlerTimeoutMs,
       accepted: async () => ({ x402Versions, schemes: await backing.schemes(), networks: [network], assets: ['XNO'] }),
@@ -163,7 +173,8 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       guard: (request) =>
         traffic.enter(async () => {
           const ready = complete ?? (await completed().catch(() => undefined))
-          return ready ? guard(request, ready) : answers.refusal('store_unavailable')
+          if (!ready) return answers.refusal('store_unavailable')
+          return page ? (await openPages(page.view)).guard(request, ready, page.options) : guard(request, ready)
         }),
       describe: async () => ({
         name,
@@ -215,6 +226,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     health: backing.health,
     async close({ timeoutMs = 30_000 } = {}) {
       await traffic.drain(timeoutMs)
+      void opening?.then((pages) => pages.close())
       await backing.close()
     },
   }
@@ -237,6 +249,24 @@ function requirePayable({ paymentIdentifier: identifier }: RouteOptions, wireNam
     `The form ${old} (NANO402_WIRE, option wire) carries no payment identifier, so nobody could pay by it where one is ` +
       'required: leave out the form, or paymentIdentifier.required.',
   )
+}
+
+/** A route's page, if it has one: it needs the session mechanism, and a view of the network. */
+function pageFor(
+  { page }: RouteOptions,
+  { mechanisms = ['session'] }: PaywallOptions,
+  view: NetworkView | undefined,
+): { readonly options: PageOptions; readonly view: NetworkView } | undefined {
+  if (!page) return undefined
+  if (!view) {
+    throw new ConfigError(
+      'The option page looks payments up at a Nano node, and a facilitator is asked in place of one: leave one of them out.',
+    )
+  }
+  if (!mechanisms.includes('session')) {
+    throw new ConfigError("The option page takes payments by their sessions: add 'session' to the option mechanisms.")
+  }
+  return { options: page === true ? {} : page, view }
 }
 
 /** Counts what is under way, so that a process can end without cutting off a payer. */

@@ -17,6 +17,8 @@ export interface Refused {
   readonly body: string | null
   /** The body of a `replay`, in place of `body`. */
   readonly bytes?: Uint8Array<ArrayBuffer>
+  /** The body of a `reply` that goes on, in place of `body`. Whoever sends it cancels it when the client has gone. */
+  readonly stream?: ReadableStream<Uint8Array<ArrayBuffer>>
   /** The same as a standard `Response`. */
   toResponse(existing?: Iterable<Header>): Response
 }
@@ -47,8 +49,9 @@ export interface Answers {
 
 const EXPOSE = 'Access-Control-Expose-Headers'
 
-export function createAnswers(wire: Wire): Answers {
-  const presented = wire.requestHeaders.join(', ')
+/** `vary`: what else of a request its answer depends on. */
+export function createAnswers(wire: Wire, vary: readonly string[] = []): Answers {
+  const presented = [...wire.requestHeaders, ...vary].join(', ')
   const answered = wire.responseHeaders.join(', ')
   const unpaidHeaders: readonly Header[] = [
     ['Content-Type', 'application/json; charset=utf-8'],
@@ -93,7 +96,7 @@ export function refused(
   code: Refused['code'],
   status: number,
   own: readonly Header[],
-  body: string | Uint8Array<ArrayBuffer> | null,
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null,
 ): Refused {
   const headers = (existing: Iterable<Header>): readonly Header[] => {
     const merged = [...own]
@@ -112,9 +115,14 @@ export function refused(
     code,
     status,
     headers,
-    ...(body instanceof Uint8Array ? { body: null, bytes: body } : { body }),
+    ...bodyOf(body),
     toResponse: (existing = []) => new Response(body, { status, headers: headers(existing).map((h) => [...h]) }),
   }
+}
+
+const bodyOf = (body: Parameters<typeof refused>[3]) => {
+  if (body === null || typeof body === 'string') return { body }
+  return body instanceof Uint8Array ? { body: null, bytes: body } : { body: null, stream: body }
 }
 
 const privately = (cacheControl: string | null | undefined) =>

@@ -5,6 +5,7 @@ import type { HeldClaims } from './claims.ts'
 import type { Use } from './extension.ts'
 import type { Settled } from './mechanism.ts'
 import type { Meter } from './meter.ts'
+import type { Quote } from './quote.ts'
 import type { Refusal } from './refusal.ts'
 import type { PaywallRequest } from './request.ts'
 
@@ -14,6 +15,17 @@ export interface Cashier {
   offer(request: PaywallRequest): Promise<Offers>
   /** Verifies, claims and settles what was presented with this request. */
   take(payment: PresentedPayment, request: PaywallRequest): Promise<Refusal | Taken | Replied>
+  /**
+   * The offers of a session as they were made: if its seal is genuine, for this very request, and it may still be paid or
+   * presented. Asks nobody. A facilitator's cashier cannot.
+   */
+  reopen?(sessionId: string, request: PaywallRequest): Promise<Reopened | undefined>
+}
+
+/** A session that goes on. */
+export interface Reopened {
+  readonly quote: Quote
+  readonly offers: Offers
 }
 
 /** What was presented was about the payment alone (a top-up, a close): it is answered with 204, and the handler never runs. */
@@ -59,6 +71,13 @@ export function joinCashiers(cashiers: readonly { readonly scheme: string; reado
     take(payment, request) {
       const named = cashiers.find(({ scheme }) => scheme === payment.accepted.scheme)
       return (named ?? first).cashier.take(payment, request)
+    },
+    async reopen(sessionId, request) {
+      for (const { cashier } of cashiers) {
+        const reopened = await cashier.reopen?.(sessionId, request)
+        if (reopened) return reopened
+      }
+      return undefined
     },
   }
 }

@@ -1,20 +1,28 @@
 /** Takes a payment: checked, then claimed, then settled. */
 import type { PresentedPayment } from '../x402/wire.ts'
-import type { Cashier, Taken } from './cashier.ts'
+import type { Cashier, Reopened, Taken } from './cashier.ts'
 import { checkPayment, isFromBeforeReset } from './check.ts'
 import { claimAll, latenessKey, type OwnClaims } from './claims.ts'
 import { stopwatch } from './events.ts'
 import { objectionOf, usesOf } from './extension.ts'
+import { openQuote } from './quote.ts'
 import { isRefusal, type Refusal, type RefusalCode, refusal } from './refusal.ts'
 import type { PaywallRequest } from './request.ts'
 import type { Owner } from './store.ts'
-import { makeOffers, type Till } from './till.ts'
+import { makeOffers, offersOf, type Till } from './till.ts'
 
 /** Makes offers and takes payments in this process. */
 export const ownCashier = (till: Till): Cashier => ({
   offer: (request) => makeOffers(request, till),
   take: (payment, request) => takePayment(payment, request, till),
+  reopen: (sessionId, request) => reopenSession(sessionId, request, till),
 })
+
+async function reopenSession(sessionId: string, request: PaywallRequest, till: Till): Promise<Reopened | undefined> {
+  const quote = await openQuote(sessionId, request, till, till.seal)
+  if (typeof quote === 'string' || Date.now() > quote.expiresAtMs + till.claimWindowMs) return undefined
+  return { quote, offers: offersOf(quote, till) }
+}
 
 /** Checks a payment, claims it, and settles it. `owner` names who claims; a random name without it. */
 export async function takePayment(

@@ -43,6 +43,8 @@ export interface Replacement {
   readonly body: string | null
   /** In place of `body`. */
   readonly bytes?: Uint8Array
+  /** In place of `body`: what comes over time. */
+  readonly stream?: ReadableStream<Uint8Array>
 }
 
 /** Gets the bytes of an answer as the handler writes them. */
@@ -99,7 +101,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   const replace = (answer: Replacement) => {
     open('dropped')
     res.statusMessage = ''
-    sendAnswer({ ...nativeView(res), writeHead: native.writeHead, end: native.end }, answer)
+    sendWhole({ ...nativeView(res), writeHead: native.writeHead, end: native.end }, answer)
     // A handler that goes on talks to nobody. It must not fail for that: what it throws could end the process.
     for (const name of ['setHeader', 'appendHeader', 'removeHeader'] as const) Object.assign(res, { [name]: () => res })
   }
@@ -200,22 +202,46 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
 }
 
 /** Answers a Node response: what earlier code has set goes, except what survives (see `Refused.headers`). */
-export function sendAnswer(
-  res: Pick<
-    WrittenResponse,
-    'headersSent' | 'getHeader' | 'getHeaderNames' | 'setHeader' | 'removeHeader' | 'writeHead' | 'end'
-  >,
-  answer: Replacement,
-): void {
+export function sendAnswer(res: WrittenResponse, answer: Replacement): void {
   if (res.headersSent) return // earlier code has answered, and went on all the same
-  const existing = res.getHeaderNames().map((name): [string, string] => [name, String(res.getHeader(name))])
-  const headers = [...answer.headers(existing)]
-  for (const [name] of existing) res.removeHeader(name)
-  for (const [name, value] of headers) res.setHeader(name, value)
+  const { stream } = answer
+  if (stream) {
+    setHeaders(res, answer)
+    res.writeHead(answer.status)
+    void sendStream(res, stream)
+  } else sendWhole(res, answer)
+}
+
+type Headed = Pick<WrittenResponse, 'getHeader' | 'getHeaderNames' | 'setHeader' | 'appendHeader' | 'removeHeader'>
+
+function sendWhole(res: Headed & Pick<WrittenResponse, 'writeHead' | 'end'>, answer: Replacement): void {
+  setHeaders(res, answer)
   const body = answer.bytes ?? (answer.body === null ? undefined : new TextEncoder().encode(answer.body))
   if (body) res.setHeader('Content-Length', body.length)
   res.writeHead(answer.status)
   res.end(body)
+}
+
+/** Each header is sent once, but for cookies. */
+function setHeaders(res: Headed, answer: Replacement): void {
+  const existing = res.getHeaderNames().map((name): [string, string] => [name, String(res.getHeader(name))])
+  const headers = [...answer.headers(existing)]
+  for (const [name] of existing) res.removeHeader(name)
+  for (const [name, value] of headers) {
+    if (name === 'Set-Cookie') res.appendHeader(name, value)
+    else res.setHeader(name, value)
+  }
+}
+
+/** Writes what comes over time, to a client that is there and reads. */
+async function sendStream(res: WrittenResponse, stream: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = stream.getReader()
+  const cancel = () => void reader.cancel().catch(() => {})
+  if (res.destroyed) return cancel()
+  res.once('close', cancel)
+  for (let next = await reader.read(); next.value && res.write(next.value); ) next = await reader.read()
+  cancel()
+  res.end()
 }
 
 /** Answers a Node response with a standard one. */
@@ -228,10 +254,10 @@ export async function sendResponse(res: WrittenResponse, response: Response): Pr
 }
 
 const nativeView = (res: WrittenResponse) => ({
-  headersSent: false,
   getHeader: res.getHeader.bind(res),
   getHeaderNames: res.getHeaderNames.bind(res),
   setHeader: res.setHeader.bind(res),
+  appendHeader: res.appendHeader.bind(res),
   removeHeader: res.removeHeader.bind(res),
 })
 

@@ -177,8 +177,20 @@ export async function accountInfo(
   })
 }
 
+/** Which sends to list. */
+export interface ReceivableOptions {
+  /** At most so many. */
+  readonly count: number
+  /** Leaves out the first ones. Default 0. */
+  readonly offset?: number
+  /** Leaves out what is less, in raw. Default 1. */
+  readonly threshold?: bigint
+  /** Lists what is not confirmed yet as well. Default false. */
+  readonly unconfirmed?: boolean
+}
+
 /**
- * Lists up to `count` confirmed sends that wait for the account, with their amounts in raw; the first `offset` are left out.
+ * Lists sends that wait for the account, with their amounts in raw.
  *
  * @example
  * await receivable(createDevnet(), DEVNET_GENESIS_ACCOUNT, { count: 10 }) // []
@@ -186,11 +198,12 @@ export async function accountInfo(
 export async function receivable(
   node: NanoNode,
   account: NanoAddress,
-  { count, offset = 0 }: { readonly count: number; readonly offset?: number },
+  { count, offset = 0, threshold = 1n, unconfirmed = false }: ReceivableOptions,
   signal?: AbortSignal,
 ): Promise<readonly Receivable[]> {
   const skip = offset > 0 ? { offset: String(offset) } : {}
-  const parameters = { account, count: String(count), ...skip, threshold: '1', include_only_confirmed: true }
+  const which = { threshold: threshold.toString(), include_only_confirmed: !unconfirmed, include_active: unconfirmed }
+  const parameters = { account, count: String(count), ...skip, ...which }
   const answer = await node.call('receivable', parameters, signal).catch((error: unknown) => {
     if (!(error instanceof NodeRefusedError) || !isAboutTheNode(error)) throw error
     return node.call('pending', parameters, signal)

@@ -1,6 +1,6 @@
 /** An account's chain, page by page. */
 import { NodeUnavailableError } from '../errors.ts'
-import { type BlockHash, blockHash, type NanoAddress } from '../nano/index.ts'
+import { type BlockHash, blockHash, type NanoAddress, parseRaw, type Raw } from '../nano/index.ts'
 import type { NanoNode } from './node.ts'
 import { isFields, localTimestampMs, read } from './reading.ts'
 
@@ -11,6 +11,8 @@ export interface HistoryEntry {
   readonly subtype: string
   /** Of a block that received a send, that send. */
   readonly source: BlockHash | undefined
+  /** How much the block moved, in raw; undefined where the node does not say. */
+  readonly amount: Raw | undefined
   /** When that node first saw the block (Unix time in ms); undefined where it does not know. */
   readonly localTimestampMs: number | undefined
 }
@@ -47,12 +49,13 @@ export async function accountHistory(
 
 function readEntry(fields: unknown): HistoryEntry {
   if (!isFields(fields)) throw new NodeUnavailableError('The Nano node listed something that is not a block.')
-  const { hash, type, subtype = type, link, source, local_timestamp: seconds } = fields
+  const { hash, type, subtype = type, link, source, amount, local_timestamp: seconds } = fields
   const isReceive = subtype === 'receive' || subtype === 'open'
   return {
     hash: blockHash(hash),
     subtype: String(subtype),
     source: isReceive ? blockHash(type === 'state' ? link : source) : undefined,
+    amount: amount === undefined ? undefined : parseRaw(amount),
     localTimestampMs: localTimestampMs(seconds),
   }
 }
