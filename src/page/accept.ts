@@ -23,9 +23,6 @@ const ANYTHING = /^(?:\*|application)\/\*$/
 /**
  * Whether HTML is named, wanted more than JSON, and no less than anything else. Who takes whatever there is, or JSON as
  * gladly, is no browser that wants to show a page.
- *
- * @example
- * prefersHtml('text/html,application/xhtml+xml,image/webp,application/json;q=0.8') // true
  */
 export function prefersHtml(accept: string | null | undefined): boolean {
   const ranges = (accept ?? '').split(',').flatMap(parseRange)

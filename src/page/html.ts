@@ -27,9 +27,6 @@ const isList = (part: Html | readonly Html[]): part is readonly Html[] => Array.
 
 /**
  * A template of HTML. Values go into text or into quoted attributes, nowhere else.
- *
- * @example
- * toText(html`<b title="${'"'}">${'<i>'}</b>`) // '<b title="&quot;">&lt;i&gt;</b>'
  */
 export const html = (literals: TemplateStringsArray, ...parts: readonly Part[]): Html => ({
   [MARKUP]: literals.map((literal, i) => literal + markupOf(parts[i])).join(''),
