@@ -99,7 +99,14 @@ beforeAll(async () => {
   const tsc = promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['--pretty', 'false'], { cwd: workspace })
   compilerSays = await tsc.then(() => '').catch(({ stdout }) => stdout)
 })
-afterAll(() => rm(workspace, { recursive: true }))
+const { fetch } = globalThis
+const environment = { ...process.env }
+afterAll(async () => {
+  // What blocks set, the next file in this worker must not find.
+  globalThis.fetch = fetch
+  process.env = environment
+  await rm(workspace, { recursive: true })
+})
 
 test('the compiler has no complaint but about single files', () => {
   expect(compilerSays.match(/^error .*/gm)).toBeNull()
