@@ -1,3 +1,4 @@
+import { type Store, StoreError } from 'nano402'
 import { parseXno } from 'nano402/nano'
 import { receivable } from 'nano402/rpc'
 import { memoryStore } from 'nano402/stores/memory'
@@ -313,6 +314,42 @@ test('a handler that goes on after a close holds up the refund for the time of g
   finish()
   expect((await answer).status).toBe(503)
   expect(await refunded(channel, await closed(channel))).toBe(BigInt(channel.extra.suggestedDeposit) + channel.tag)
+})
+
+test('a server that is killed with a payment under way costs nothing: another one takes it when its lease is over', async () => {
+  const shared = { wallet: freshWallet(), leaseMs: 300 }
+  const store = memoryStore()
+  let isDead = false
+  const dying = new Proxy(store, {
+    get(target, name: keyof Store) {
+      const method = target[name]
+      if (typeof method !== 'function') return method
+      return (...args: never[]) =>
+        isDead ? Promise.reject(new StoreError('killed')) : (method as (...args: never[]) => unknown)(...args)
+    },
+  })
+  let die: () => void = () => {}
+  const died = new Promise<void>((resolve) => {
+    die = resolve
+  })
+  const first = openChannelShop(world, { ...shared, store: dying }, async () => {
+    await died
+    return new Response('of a dead server')
+  })
+  const second = openChannelShop(world, { ...shared, store })
+  const channel = await prepareChannel(first.ask, purse)
+  await channel.openOnly()
+  const at = channel.on(second.ask) as Channel
+  const paymentId = channel.newId()
+  const lost = channel.pay(1, { paymentId })
+  await expect.poll(async () => (await phaseOf(at)).reserved).toBe(String(channel.unit))
+  expect(codeOf(await at.pay(1, { paymentId }))).toBe('busy')
+  isDead = true
+  await expect.poll(async () => (await at.pay(1, { paymentId })).status, { timeout: 5_000 }).toBe(200)
+  die()
+  expect((await lost).status).toBe(503) // it comes back to life, and has nothing to serve it for
+  expect(await phaseOf(at)).toMatchObject({ charged: String(channel.unit), reserved: '0' })
+  expect(second.runs()).toBe(1)
 })
 
 describe('what the payee does by itself', () => {

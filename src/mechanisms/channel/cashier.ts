@@ -62,8 +62,6 @@ const refuse = (code: ChannelCode): Refusal => refusal(`${PREFIX}${code}`)
 const MAX_BODY_BYTES = 1_048_576
 const NO_BODY = sha256(new Uint8Array(0))
 
-/** A signature of an account takes milliseconds to check: so many in a second, whoever asks. */
-const STATES_PER_SECOND = 20
 const STATE_WINDOW_SECONDS = 300
 
 /** How long a stream waits for more to be authorised. */
@@ -76,9 +74,8 @@ interface Visit {
 
 export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
   const { channels, judge, offering, deposits, receipts, closing, network, account, origin } = payee
+  const { mayCheckSignature, mayOpen } = payee
   const { name, emit, attempts, leaseMs } = route
-  let second = 0
-  let statesLeft = 0
 
   /** The channel's terms, if it is one of ours: other payees may have theirs in the same store. */
   async function ownTerms(id: ChannelId): Promise<ChannelTerms | undefined> {
@@ -331,6 +328,7 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
       if (amount === 'too_many_attempts') return refusal(amount)
       if (typeof amount === 'string') return refuse(amount)
       if (!isOpeningAuthorized(config, block, authorization)) return refuse('authorization')
+      if (!mayOpen(config.payer)) return refuse('busy')
       const bounds = { min: offer.minDeposit, max: offer.maxDeposit }
       const opened = await channels.open({ config, macKey, deposits: bounds }, { block, amount })
       if (opened !== 'opened') return refuse(opened)
@@ -402,11 +400,7 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     const id = await channels.openedWith(block)
     const terms = id === undefined ? undefined : await ownTerms(id)
     if (id === undefined || terms === undefined) return refuse('channel_not_found')
-    if (Math.floor(nowSeconds) !== second) {
-      second = Math.floor(nowSeconds)
-      statesLeft = STATES_PER_SECOND
-    }
-    if (statesLeft-- <= 0) return refuse('busy')
+    if (!mayCheckSignature('state')) return refuse('busy')
     if (!verifyMessage(stateText(block, issuedAt), signature, addressToPublicKey(terms.config.payer))) {
       return refuse('authorization')
     }

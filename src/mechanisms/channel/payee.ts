@@ -15,6 +15,7 @@ import { unref } from '../../rpc/wait.ts'
 import { type Closing, createClosing } from './closing.ts'
 import { createDeposits, type Deposits } from './deposits.ts'
 import { createOffering, type Offering } from './offer.ts'
+import { createRate } from './rate.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
 import type { ChannelSettings } from './settings.ts'
 import { refundUnopened } from './unopened.ts'
@@ -49,6 +50,10 @@ export interface Payee {
   readonly deposits: Deposits
   readonly receipts: Receipts
   readonly closing: Closing
+  /** Whether this payer may open one more: each channel costs a receive and a refund, with their work. */
+  mayOpen(payer: string): boolean
+  /** Whether one more signature of an account may be checked, which takes milliseconds, for whoever asks. */
+  mayCheckSignature(what: 'state'): boolean
   /** How long a refund is waited for. */
   readonly confirmTimeoutMs: number
   readonly emit: EventListener | undefined
@@ -85,6 +90,8 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
 
   return {
     ...{ network, origin, account, store, channels, receipts, closing, confirmTimeoutMs, emit },
+    mayOpen: createRate({ most: 60, periodMs: 3_600_000 }),
+    mayCheckSignature: createRate({ most: 20, periodMs: 1_000 }),
     judge: createJudge({ channels, maxStep: settings.maxStep }),
     offering: createOffering({ seal, settings, account, network, realm, receiptKey: receipts.publicKey }),
     deposits: createDeposits({ ledger, account, confirmTimeoutMs }),
