@@ -91,7 +91,6 @@ export const issuer: MakeCommand = (terminal) =>
         })
         const interrupted = terminal.interrupted()
         const served = await listening(app.fetch, { port, host })
-        service.sweep().catch(() => {}) // what a process before this one left behind; tried again later
         if (json) printJson(terminal.stdout, { url: served.url, ...service.info })
         else printLine(terminal.stdout, saying(served.url, service))
         if (!interrupted.aborted) await once(interrupted, 'abort')

@@ -149,7 +149,7 @@ test.each(sharedStores())(
           devnet.close()
         },
       ),
-      { numRuns: name === 'memory' ? Number(process.env.RUNS ?? 15) : 3 },
+      { numRuns: name === 'memory' ? 12 : 3 },
     )
   },
 )
