@@ -104,7 +104,8 @@ const environment = { ...process.env }
 afterAll(async () => {
   // What blocks set, the next file in this worker must not find.
   globalThis.fetch = fetch
-  process.env = environment
+  for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name]
+  Object.assign(process.env, environment)
   await rm(workspace, { recursive: true })
 })
 
