@@ -158,6 +158,13 @@ export interface Payer {
    */
   closeChannels(origin?: string): Promise<readonly ClosedChannel[]>
   /**
+   * Finds channels that the journal does not know, because it was lost: deposits that this account made are looked up on the
+   * ledger, and the payee behind the URL is asked how they stand. They go on as if they had been known, and can be closed.
+   *
+   * @throws `NoPayableOfferError` (`ERR_NO_PAYABLE_OFFER`) when no channel is offered there.
+   */
+  recoverChannels(url: string): Promise<readonly ChannelInfo[]>
+  /**
    * Closes all channels as {@link closeChannels} does, and stops what runs in the background. With `{ channels: 'keep' }`
    * channels stay open, for the next payer with the same journal.
    */
@@ -230,7 +237,21 @@ export function createPayer(options: PayerOptions): Payer {
   const fetch = (request: Request) => (options.fetch ?? globalThis.fetch)(request)
   const { refundTo = wallet.address, maxTtlSeconds = MAX_TTL_SECONDS } = options.channels ?? {}
   const channelOptions = {
-    ...{ fetch, key, wallet, ledger, journal, budget, network, confirmTimeoutMs, retryForMs, approve, emit, entries },
+    ...{
+      fetch,
+      key,
+      wallet,
+      node,
+      ledger,
+      journal,
+      budget,
+      network,
+      confirmTimeoutMs,
+      retryForMs,
+      approve,
+      emit,
+      entries,
+    },
     ...{ refundTo: nanoAddress(refundTo), maxTtlSeconds, pinned: pins.get, onPayee: pins.add },
   }
   let loading: Promise<ChannelPayments> | undefined
@@ -305,6 +326,11 @@ export function createPayer(options: PayerOptions): Payer {
     async closeChannels(origin) {
       use()
       return (await knownChannels())?.close(origin) ?? []
+    },
+    async recoverChannels(url) {
+      use()
+      await payments.load()
+      return (await loadChannels()).recover(url)
     },
     async close({ channels } = {}) {
       const mayHaveAny = !closed && (loading !== undefined || budget.deposit !== undefined)

@@ -2,12 +2,13 @@
 import { readConfig } from '../../channel/config.ts'
 import { InsufficientFundsError, NoPayableOfferError, OverBudgetError } from '../../errors.ts'
 import { type NanoAddress, type PrivateKey, parseRaw } from '../../nano/index.ts'
-import type { Ledger } from '../../rpc/index.ts'
-import type { ReadBill } from '../bills.ts'
+import type { Ledger, NanoNode } from '../../rpc/index.ts'
+import { type ReadBill, readBills } from '../bills.ts'
 import type { Budget, Release } from '../budget.ts'
 import type { PayerEvent } from '../events.ts'
 import { type Journal, type JournalEntry, progressOf } from '../journal.ts'
 import type { Bill } from '../payments.ts'
+import { discard } from '../present.ts'
 import type { RepeatableRequest } from '../request.ts'
 import type { Wallet } from '../wallet.ts'
 import { type ClosedChannel, createClosing } from './closing.ts'
@@ -19,6 +20,7 @@ import { type ChannelBill, type ChannelRules, findChannelBill } from './offers.t
 import { createOpening } from './opening.ts'
 import { createPaying, type Paid } from './paying.ts'
 import { createProver } from './prover.ts'
+import { createRecovering } from './recovering.ts'
 import { createTab, type Tab } from './tab.ts'
 import { createTalk } from './talk.ts'
 
@@ -26,6 +28,7 @@ export interface ChannelPaymentsOptions {
   readonly fetch: (request: Request) => Promise<Response>
   readonly key: PrivateKey
   readonly wallet: Wallet
+  readonly node: NanoNode
   readonly ledger: Ledger
   readonly journal: Journal
   readonly budget: Budget
@@ -78,6 +81,8 @@ export interface ChannelPayments {
   list(): readonly ChannelInfo[]
   /** Closes all channels, or those with one origin. Rejects with the first failure, when all have been seen to. */
   close(origin?: string): Promise<readonly ClosedChannel[]>
+  /** Finds channels that the journal does not know, with whoever is behind this URL. */
+  recover(url: string): Promise<readonly ChannelInfo[]>
 }
 
 /** How many prices are remembered. */
@@ -109,6 +114,11 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
   }
   const paying = createPaying({ fetch, budget, opening, retryForMs, rules, approve, emit, onBill: remember })
   const close = createClosing({ talk, ledger, opening, confirmTimeoutMs, retryForMs, emit, tabs })
+
+  const recover = createRecovering({
+    ...{ key, wallet, node: options.node, ledger, journal, budget, network, talk, tabs },
+    onDistrust: (channelId, reason) => emit({ type: 'channel-distrusted', channelId, reason }),
+  })
 
   const isFor = (tab: Tab, origin: string, { payee }: ChannelBill) =>
     tab.origin === origin && tab.config.payee === payee
@@ -228,17 +238,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
       return { unpaid: new NoPayableOfferError('The channel that is offered takes no payments.') }
     },
 
-    list: () =>
-      [...tabs].map((tab) => {
-        const { id, origin, config, expiresAtMs } = tab
-        const [phase, distrusted] = [tab.phase(), tab.distrusted()]
-        return {
-          ...{ channelId: id, origin, payee: config.payee, mode: config.mode, expiresAtMs },
-          phase: phase === 'closed' ? 'closing' : Date.now() < expiresAtMs ? phase : 'expired',
-          ...{ deposited: tab.deposited(), authorized: tab.authorized(), charged: tab.charged() },
-          ...(distrusted !== undefined && { distrusted }),
-        }
-      }),
+    list: () => [...tabs].map(infoOf),
 
     async close(origin) {
       const wanted = [...tabs].filter((tab) => origin === undefined || tab.origin === origin)
@@ -247,6 +247,30 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
       if (failed) throw failed.reason
       return closed.flatMap((one) => (one.status === 'fulfilled' ? (one.value ?? []) : []))
     },
+
+    async recover(url) {
+      const { origin } = new URL(url)
+      const response = await fetch(new Request(url, { redirect: 'manual' }))
+      const bills = response.status === 402 ? await readBills(response, url, ['x402']) : []
+      await discard(response)
+      const [read] = bills
+      const bill = read && findChannelBill(read.required, rules(origin)).bill
+      if (bill === undefined) throw new NoPayableOfferError(`No channel is offered at ${url}.`)
+      const found = await recover(bill, url)
+      for (const tab of found) tabs.add(tab)
+      return found.map(infoOf)
+    },
+  }
+}
+
+function infoOf(tab: Tab): ChannelInfo {
+  const { id, origin, config, expiresAtMs } = tab
+  const [phase, distrusted] = [tab.phase(), tab.distrusted()]
+  return {
+    ...{ channelId: id, origin, payee: config.payee, mode: config.mode, expiresAtMs },
+    phase: phase === 'closed' ? 'closing' : Date.now() < expiresAtMs ? phase : 'expired',
+    ...{ deposited: tab.deposited(), authorized: tab.authorized(), charged: tab.charged() },
+    ...(distrusted !== undefined && { distrusted }),
   }
 }
 

@@ -121,8 +121,8 @@ export function createPaying(options: PayingOptions): Paying {
   }
 
   /** What a correction says, if all of it is signed, ours and possible; otherwise the channel is not used any more. */
-  async function corrected(tab: Tab, one: Held, extra: unknown): Promise<Stated | undefined> {
-    const stated = await tab.readCorrection(extra, one.before)
+  async function corrected(tab: Tab, one: Held, extra: unknown, mayBeCharged: boolean): Promise<Stated | undefined> {
+    const stated = await tab.readCorrection(extra, one.before, mayBeCharged ? undefined : one)
     if (typeof stated !== 'string') return stated
     tab.distrust(`correction_${stated}`)
     return undefined
@@ -168,7 +168,7 @@ export function createPaying(options: PayingOptions): Paying {
         }
         const bill = required && findChannelBill(required, rules(tab.origin)).bill
         const isLast = corrections > 0 || !CORRECTABLE.has(code) || bill?.payee !== tab.config.payee
-        const stated = isLast ? undefined : await corrected(tab, one, extra)
+        const stated = isLast ? undefined : await corrected(tab, one, extra, wasUncertain)
         if (corrections > 0 && CORRECTABLE.has(code)) tab.distrust('corrected_twice')
         // Who may have been charged before pays no more: the payee would have to say that it has not.
         const mayBeCharged = wasUncertain && !(stated && stated.charged <= tab.charged())

@@ -146,10 +146,10 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     },
   })
 
-  const knownNow = (before: Before): Known => ({
+  const knownNow = (before: Before, but?: Held): Known => ({
     ...{ id: prover.id, config, authorized },
     deposit: { least: before.deposit.least, most: deposited() },
-    charged: { least: before.charged.least, most: charged + sumOf(others()) },
+    charged: { least: before.charged.least, most: charged + sumOf(others(but)) },
   })
 
   function free() {
@@ -254,13 +254,14 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     },
     /**
      * What an answer says that comes with the best proof of ours that the payee has. A proof beyond those that we know of
-     * shows that our journal is behind: then its word is taken over, as far as that proof goes.
+     * shows that our journal is behind: then its word is taken over, as far as that proof goes. `refused`: the payment that
+     * was not charged, as the answer says.
      */
-    async readCorrection(extra: unknown, before: Before): Promise<Stated | Untrue> {
+    async readCorrection(extra: unknown, before: Before, refused?: Held): Promise<Stated | Untrue> {
       const lastProof = decodeOutcome(extra)?.lastProof
       const reach = lastProof ? await prover.reachOf(lastProof) : 0n
       if (reach === undefined) return 'proof_not_ours'
-      const known = knownNow(before)
+      const known = knownNow(before, refused)
       const isBehind = reach > authorized
       const stated = await readStatement(
         extra,

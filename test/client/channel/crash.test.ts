@@ -138,6 +138,37 @@ describe('a journal', () => {
     expect(await second.payer.channels()).toMatchObject([{ charged: 5n * PRICE, authorized: 5n * PRICE }])
   })
 
+  test('that is lost is not needed: the account finds its deposits, and the payee says how they stand', async () => {
+    const shop = { channel: { suggestedDeposit: '0.01', minDeposit: '0.01' } }
+    const first = await openScene({ world, shop })
+    for (let i = 0; i < 12; i++) await first.payer.fetch(URL_)
+    const [known] = await first.payer.channels()
+
+    const second = first.another()
+    expect(await second.payer.channels()).toEqual([])
+    expect(await second.payer.recoverChannels(URL_)).toEqual([known])
+    expect(await second.payer.recoverChannels(URL_)).toEqual([])
+    expect((await second.payer.fetch(URL_)).status).toBe(200)
+    const [closed] = await second.payer.closeChannels()
+    expect(closed).toMatchObject({ deposited: known?.deposited, charged: 13n * PRICE })
+  })
+
+  test('that is lost, and a payee that says more than our own proof shows: nothing is taken over', async () => {
+    const first = await openScene({ world })
+    await first.payer.fetch(URL_)
+    const second = first.another()
+    second.between = async ({ request, payload }, next) => {
+      const response = await next(request)
+      if (payload?.type !== 'state') return response
+      const text = response.headers.get('payment-response') ?? ''
+      const settlement = JSON.parse(atob(text))
+      settlement.extra.channelState.charged = settlement.extra.channelState.deposit
+      const headers = { 'payment-response': btoa(JSON.stringify(settlement)) }
+      return new Response(null, { status: 204, headers })
+    }
+    expect(await second.payer.recoverChannels(URL_)).toEqual([])
+  })
+
   test('of many payments stays short', async () => {
     const journal = memoryJournal()
     const { payer } = await openScene({ world, payer: { journal } })
