@@ -84,6 +84,17 @@ export interface PayerOptions {
   readonly onEvent?: (event: PayerEvent) => void
 }
 
+/**
+ * How a payer opens channels.
+ *
+ * @example
+ * createPayer({
+ *   seed: '0'.repeat(64),
+ *   rpc: 'http://127.0.0.1:7076',
+ *   budget: { perRequest: '0.01', perDay: '1', deposit: '0.5' },
+ *   channels: { maxTtlSeconds: 86_400 },
+ * }).address.slice(0, 9) // 'nano_3i1a'
+ */
 export interface PayerChannelOptions {
   /** The account that refunds go to. Default: the payer's own. */
   readonly refundTo?: string
@@ -172,7 +183,7 @@ export interface Payer {
 }
 
 /**
- * Makes a payer. Nothing is asked before the first call.
+ * Makes a payer. Nothing is asked before the first call. With `budget.deposit` it opens channels where they are offered.
  *
  * Use one payer, and one process, for an account and a journal: two would take each other's place on the ledger. Nothing is
  * paid twice for that, but one of them has to begin again.
