@@ -1,12 +1,18 @@
 /** A payer that is gone at any moment: the next one with its journal pays nothing twice and loses no deposit. */
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { fileJournal, type Journal, memoryJournal, RefusedAfterPaymentError } from 'nano402/client'
+import { serveDevnet } from 'nano402/devnet/server'
 import { accountHistory, type NanoNode } from 'nano402/rpc'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { openChannelShop } from '../../channel/shop.ts'
+import { listenFetch } from '../../support/frameworks.ts'
 import { createWorld, type World } from '../../support/world.ts'
-import { openScene, PRICE, type Scene, said, URL_ } from './support.ts'
+import { openScene, PRICE, type Scene, said, sentOf, URL_ } from './support.ts'
 
 let world: World
 beforeAll(async () => {
@@ -88,6 +94,75 @@ describe('a payer that is killed', () => {
       expect(closed, `killed at step ${last}`).toMatchObject({ charged: 2n * PRICE })
     }
   }, 60_000)
+
+  test('with -9 between its deposit and the opening opens the channel with that deposit', async () => {
+    const served = await serveDevnet({ confirmMs: 0 })
+    const { devnet } = served
+    const { ask, runs } = openChannelShop(await createWorld({ devnet }))
+    let kill: (() => void) | undefined
+    const shop = await listenFetch(async (request) => {
+      const { payload } = sentOf(request)
+      if (payload?.type === 'open' && kill) {
+        kill()
+        return new Response(null, { status: 503 })
+      }
+      const { pathname, search } = new URL(request.url)
+      const { method, headers } = request
+      return ask(pathname + search, {
+        method,
+        headers,
+        ...(method === 'POST' && { body: await request.arrayBuffer() }),
+      })
+    })
+    const directory = await mkdtemp(join(tmpdir(), 'nano402-channels-'))
+    onTestFinished(async () => {
+      await Promise.all([shop.close(), served.close(), rm(directory, { recursive: true })])
+    })
+    const { privateKey, account } = await devnet.fundedSeed()
+    const run = (onLine: (line: string) => void) => {
+      const script = fileURLToPath(new URL('../crash-child.ts', import.meta.url))
+      const child = spawn(process.execPath, ['--import', 'tsx', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: {
+          ...process.env,
+          ...{ NODE_URL: served.url, SHOP_URL: `${shop.url}/report`, PRIVATE_KEY: privateKey, DEPOSIT: '1' },
+          JOURNAL: join(directory, 'payments.jsonl'),
+        },
+      })
+      createInterface(child.stdout).on('line', onLine)
+      const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve(signal ?? code)))
+      return { ended, kill: () => child.kill('SIGKILL') }
+    }
+    const killed = run(() => {})
+    kill = killed.kill
+    expect(await killed.ended).toBe('SIGKILL')
+    kill = undefined
+    const printed: string[] = []
+    expect(await run((line) => printed.push(line)).ended).toBe(0)
+
+    expect(printed).toEqual(['channel-opened', 'channel-paid', '200 paid content', 'channel-closed'])
+    expect(runs()).toBe(1)
+    const { entries } = await accountHistory(devnet, account, { count: 20 })
+    expect(entries.filter(({ subtype }) => subtype === 'send')).toHaveLength(1)
+  }, 60_000)
+})
+
+describe('a channel that expired', () => {
+  test('takes no payment any more, is refunded, and makes room for the next one', async () => {
+    const { payer, types } = await openScene({
+      world,
+      shop: { channel: { ttlSeconds: 3_600, minDeposit: '0.1' } },
+      payer: { budget: { perRequest: '0.01', total: '1', deposit: '0.11' } },
+    })
+    await payer.fetch(URL_)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_601_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    expect(await payer.channels()).toMatchObject([{ phase: 'expired' }])
+    expect((await payer.fetch(URL_)).status).toBe(200)
+    expect(types().filter((type) => /^channel/.test(type))).toEqual([
+      ...['channel-opened', 'channel-paid', 'channel-closed', 'channel-opened', 'channel-paid'],
+    ])
+  })
 })
 
 describe('an answer that was lost', () => {

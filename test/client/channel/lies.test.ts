@@ -2,8 +2,9 @@
 import { type BlockHash, hashBlock, parseXno } from 'nano402/nano'
 import { accountHistory } from 'nano402/rpc'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { requestHash } from '../../../src/channel/binding.ts'
 import { ed25519Signer } from '../../../src/channel/ed25519.node.ts'
-import { hmacSha256 } from '../../../src/channel/sha256.ts'
+import { hmacSha256, sha256 } from '../../../src/channel/sha256.ts'
 import { type ChannelOutcome, receiptBytes } from '../../../src/channel/wire.ts'
 import { encodeUtf8 } from '../../../src/core/bytes.ts'
 import { bytesToHex, hexToBytes } from '../../../src/nano/hex.ts'
@@ -50,21 +51,23 @@ const stating =
     const settlement = decodeSettlementResponse(response.headers.get('payment-response') ?? '')
     if (settlement?.extra === undefined || payload === undefined || !types.includes(payload.type)) return response
     const outcome = change(settlement.extra as unknown as ChannelOutcome)
-    const signed = signer ? await signer(outcome) : outcome
+    const { pathname, search } = new URL(request.url)
+    const about = { method: request.method, url: pathname + search, bodyHash: sha256(new Uint8Array(0)) }
+    const signed = signer ? await signer(outcome, payload.type === 'token' ? requestHash(about) : undefined) : outcome
     return withHeader(response, 'payment-response', encodeHeader({ ...settlement, extra: { ...signed } }))
   }
-type Signer = (outcome: ChannelOutcome) => Promise<ChannelOutcome>
+type Signer = (outcome: ChannelOutcome, requestHash?: Uint8Array) => Promise<ChannelOutcome>
 const changed = (change: Partial<ChannelOutcome['channelState']>) => (outcome: ChannelOutcome) => ({
   ...outcome,
   channelState: { ...outcome.channelState, ...change },
 })
 
-/** Signs as the payee does, what it would sign without a payment. */
+/** Signs as the payee does. */
 async function signerOf(key: string): Promise<Signer> {
   const { sign } = await ed25519Signer(hmacSha256(hexToBytes(key))(encodeUtf8('nano402-channel-receipt-key')))
-  return async ({ receipt: _, ...outcome }) => {
+  return async ({ receipt: _, ...outcome }, hash) => {
     const issuedAt = Math.floor(Date.now() / 1_000)
-    const signature = bytesToHex(await sign(receiptBytes(outcome, { issuedAt })))
+    const signature = bytesToHex(await sign(receiptBytes(outcome, { issuedAt, requestHash: hash })))
     return { ...outcome, receipt: { issuedAt, signature } }
   }
 }
@@ -130,22 +133,45 @@ describe('an acknowledgement', () => {
 })
 
 describe('a receipt', () => {
-  test.each<[string, (outcome: ChannelOutcome) => ChannelOutcome]>([
-    ['without a signature', ({ receipt: _, ...outcome }) => outcome],
-    ['for more than was asked', (outcome) => ({ ...outcome, chargedAmount: String(2n * PRICE) })],
+  test.each<[string, (outcome: ChannelOutcome) => ChannelOutcome, string, 'signed' | 'unsigned']>([
+    ['that is not there', ({ receipt: _, ...outcome }) => outcome, 'no_receipt', 'unsigned'],
+    ['that was changed', changed({ reserved: '1' }), 'receipt_not_signed', 'unsigned'],
+    [
+      'for more than was asked',
+      (outcome) => ({ ...outcome, chargedAmount: String(PRICE + 1n) }),
+      'charged_too_much',
+      'signed',
+    ],
     [
       'of another payment',
       (outcome) => ({ ...outcome, commitmentId: `${outcome.channelState.channelId}:${'A'.repeat(64)}` }),
+      'receipt_of_another_payment',
+      'signed',
     ],
-    ['whose counters were changed', changed({ charged: '0' })],
-  ])('%s ends what is paid in the channel, and what was served is served', async (_, lie) => {
-    const scene = await openScene({ world, shop: channelOnly })
-    scene.between = stating(lie, ['token'])
+    ['of another channel', changed({ channelId: 'A'.repeat(64) }), 'receipt_of_another_channel', 'signed'],
+    ['whose counters go down', changed({ charged: '0' }), 'charged_goes_down', 'signed'],
+    ['whose deposit shrinks', changed({ deposit: String(PRICE) }), 'deposit_untrue', 'signed'],
+    [
+      'that authorises what was not shown',
+      changed({ authorized: String(2n * PRICE) }),
+      'authorized_too_much',
+      'signed',
+    ],
+    ['that cannot be', changed({ reserved: '1' }), 'state_untrue', 'signed'],
+  ])('%s ends what is paid in the channel, and what was served is served', async (_, lie, reason, how) => {
+    const wallet = freshWallet()
+    const scene = await openScene({ world, shop: { ...channelOnly, wallet } })
+    scene.between = stating(lie, ['token'], how === 'signed' ? await signerOf(wallet.key) : undefined)
     expect(await (await scene.payer.fetch(URL_)).text()).toBe('paid content')
-    expect(scene.types()).toContain('channel-distrusted')
+    expect((await scene.payer.channels())[0]?.distrusted).toBe(reason)
     await expect(scene.payer.fetch(URL_)).rejects.toMatchObject({ code: 'ERR_NO_PAYABLE_OFFER' })
     expect(scene.runs()).toBe(1)
-    scene.between = ({ request }, next) => next(request)
+  })
+
+  test('that is untrue does not cost the deposit: the channel is closed as any other', async () => {
+    const scene = await openScene({ world, shop: channelOnly })
+    scene.between = stating(changed({ reserved: '1' }), ['token'])
+    await scene.payer.fetch(URL_)
     expect((await scene.payer.closeChannels())[0]).toMatchObject({ charged: PRICE })
   })
 })

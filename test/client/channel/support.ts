@@ -41,7 +41,8 @@ export interface SceneOptions {
   readonly payer?: Partial<PayerOptions>
 }
 
-const sentOf = (request: Request): Sent => {
+/** What a request says about a channel. */
+export const sentOf = (request: Request): Sent => {
   const header = request.headers.get('payment-signature')
   const payment = header === null ? undefined : decodePaymentPayload(header)
   if (payment === undefined || typeof payment === 'string') return { request, payload: undefined, paymentId: undefined }
