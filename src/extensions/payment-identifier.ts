@@ -57,7 +57,9 @@ export const askForIdentifier = (required: boolean): Extension => ({
   },
   read(payment) {
     const id = identifierIn(payment)
-    if (id === undefined) return required ? refusal('payment_identifier_required') : undefined
+    // In a channel not every message pays for a request. Those that do are asked for one by who takes them.
+    const isAsked = required && payment.accepted.scheme !== 'batch-settlement'
+    if (id === undefined) return isAsked ? refusal('payment_identifier_required') : undefined
     return typeof id === 'string' && IDENTIFIER.test(id) ? undefined : refusal('invalid_payment_identifier')
   },
 })
