@@ -4,7 +4,7 @@ import { receivable } from 'nano402/rpc'
 import { memoryStore } from 'nano402/stores/memory'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createWorld, offerOf, type Purse, proofHeader, type World } from '../support/world.ts'
-import { type Channel, codeOf, freshWallet, outcomeOf, prepareChannel, settlementOf } from './client.ts'
+import { type Channel, channelOfferOf, codeOf, freshWallet, outcomeOf, prepareChannel, settlementOf } from './client.ts'
 import { openChannelShop } from './shop.ts'
 
 let world: World
@@ -366,19 +366,48 @@ describe('what the payee does by itself', () => {
     expect(runs()).toBe(1)
   })
 
-  test('is to give back a deposit that nobody opened, which then opens nothing', async () => {
+  /** A shop whose store has been told what its account had before. */
+  async function openWatched() {
     const shared = { wallet: freshWallet(), store: memoryStore() }
     const { ask, runs } = openChannelShop(world, shared)
+    const account = channelOfferOf(await ask('/report')).payTo
+    await expect.poll(() => shared.store.read(`deposits-watched:${account}`)).toBeDefined()
+    return { shared, ask, runs }
+  }
+  const amountsFor = async ({ account }: Purse) => {
+    const waiting = await receivable(world.devnet, account, { count: 10 })
+    return waiting.map(({ amount }) => amount)
+  }
+
+  test('is to give back a deposit that nobody opened, which then opens nothing', async () => {
+    const { shared, ask, runs } = await openWatched()
     const lonely = await world.purse()
     const channel = await prepareChannel(ask, lonely)
     await lonely.send(channel.offer.payTo, 5n)
     openChannelShop(world, { ...soon, ...shared }) // of the same wallet, and less patient
-    const returned = async () => {
-      const waiting = await receivable(world.devnet, lonely.account, { count: 10 })
-      return waiting.map(({ amount }) => amount)
-    }
-    await expect.poll(returned, { timeout: 20_000 }).toEqual([BigInt(channel.extra.suggestedDeposit) + channel.tag])
+    const deposit = BigInt(channel.extra.suggestedDeposit) + channel.tag
+    await expect.poll(() => amountsFor(lonely), { timeout: 20_000 }).toEqual([deposit])
     expect([codeOf(await channel.open()), runs()]).toEqual(['deposit_claimed', 0])
     expect(await shared.store.inspect(`block:${channel.block}`)).toMatchObject({ state: 'spent' }) // for good
+  })
+
+  test('is not to give back what an emptied store may have known: it can be spent, or refunded, already', async () => {
+    const { shared, ask } = await openWatched()
+    const [spender, lonely] = [await world.purse(), await world.purse()]
+    const channel = await prepareChannel(ask, spender)
+    await channel.open()
+    await closed(channel)
+    const [refund] = await amountsFor(spender)
+    await (await prepareChannel(ask, spender)).open() // whose deposit waits to be received
+
+    const emptied = { ...shared, store: memoryStore() }
+    const { ask: askEmptied } = openChannelShop(world, { ...emptied, ...soon })
+    const { payTo } = channelOfferOf(await askEmptied('/report'))
+    await expect.poll(() => emptied.store.read(`deposits-watched:${payTo}`)).toBeDefined()
+    // A later deposit that nobody opens shows that the sweep has come that far.
+    const later = await prepareChannel(askEmptied, lonely)
+    await expect.poll(() => amountsFor(lonely), { timeout: 20_000 }).toHaveLength(1)
+    expect(later.block).toBeDefined()
+    expect(await amountsFor(spender)).toEqual([refund])
   })
 })

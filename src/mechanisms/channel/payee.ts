@@ -81,11 +81,13 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
     await refundUnopened(unopened).catch((fault: unknown) => emit?.({ type: 'refund_failed', fault }))
   }
   let sweeping: Promise<void> | undefined
-  const timer = setInterval(() => {
+  const keepSwept = () => {
     sweeping ??= sweep().finally(() => {
       sweeping = undefined
     })
-  }, settings.sweepMs)
+  }
+  keepSwept() // what the account has now was not sent for offers of this store
+  const timer = setInterval(keepSwept, settings.sweepMs)
   unref(timer)
 
   return {
