@@ -21,6 +21,7 @@ import { createOpening } from './opening.ts'
 import { createPaying, type Paid } from './paying.ts'
 import { createProver } from './prover.ts'
 import { createRecovering } from './recovering.ts'
+import { createStreams } from './stream.ts'
 import { createTab, type Tab } from './tab.ts'
 import { createTalk } from './talk.ts'
 
@@ -112,7 +113,17 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
     if (routes.size >= MAX_ROUTES && oldest !== undefined) routes.delete(oldest)
     routes.set(routeOf(request), bill)
   }
-  const paying = createPaying({ fetch, budget, opening, retryForMs, rules, approve, emit, onBill: remember })
+  const paying = createPaying({
+    fetch,
+    budget,
+    opening,
+    retryForMs,
+    rules,
+    approve,
+    emit,
+    metered: createStreams({ talk, budget, opening }),
+    onBill: remember,
+  })
   const close = createClosing({ talk, ledger, opening, confirmTimeoutMs, retryForMs, emit, tabs })
 
   const recover = createRecovering({

@@ -16,6 +16,7 @@ import type { RepeatableRequest } from '../request.ts'
 import { type ChannelBill, type ChannelRules, findChannelBill } from './offers.ts'
 import type { Opening } from './opening.ts'
 import type { Stated } from './receipts.ts'
+import { isStream, type Streamed } from './stream.ts'
 import type { Held, Tab } from './tab.ts'
 import { correctionIn, headersFor, newPaymentId, shortCode } from './talk.ts'
 
@@ -27,6 +28,8 @@ export interface PayingOptions {
   readonly rules: (origin: string) => ChannelRules
   readonly approve: (bill: Bill) => boolean | Promise<boolean>
   readonly emit: (event: PayerEvent) => void
+  /** Pays for the events of a stream. */
+  readonly metered: (response: Response, streamed: Streamed) => Response
   /** Told of a price that has changed. */
   readonly onBill: (request: RepeatableRequest, bill: ChannelBill) => void
 }
@@ -104,8 +107,8 @@ export function createPaying(options: PayingOptions): Paying {
     tab: Tab,
     one: Held,
     { presented, about }: Shown & { readonly presented: Presented & { kind: 'served' } },
-    isKnown: boolean,
-  ): Promise<void> {
+    { request, isKnown }: { readonly request: RepeatableRequest; readonly isKnown: boolean },
+  ): Promise<Response> {
     const { response, settlement } = presented
     const stated = await tab.read(settlement?.extra, one.before, about)
     if (typeof stated === 'string') {
@@ -118,6 +121,8 @@ export function createPaying(options: PayingOptions): Paying {
     const charged = typeof stated === 'string' ? one.max : stated.cost
     const left = tab.unspent()
     emit({ type: 'channel-paid', channelId: tab.id, status: response.status, charged, left })
+    const isMetered = typeof stated === 'object' && isStream(response)
+    return isMetered ? options.metered(response, { tab, one, cost: stated.cost, request }) : response
   }
 
   /** What a correction says, if all of it is signed, ours and possible; otherwise the channel is not used any more. */
@@ -138,8 +143,7 @@ export function createPaying(options: PayingOptions): Paying {
         const shown = await show(tab, one, request)
         const { presented } = shown
         if (presented.kind === 'served') {
-          await conclude(tab, one, { ...shown, presented }, isKnown)
-          return followed(request, presented.response)
+          return followed(request, await conclude(tab, one, { ...shown, presented }, { request, isKnown }))
         }
         if (presented.kind === 'unserved') {
           const { response } = presented

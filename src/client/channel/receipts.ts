@@ -19,7 +19,8 @@ export interface Known {
 /** A payment that the answer is about. */
 export interface AskedPayment {
   readonly paymentId: string
-  readonly requestHash: Uint8Array
+  /** Undefined: of a stream, whose receipt is about all of it. */
+  readonly requestHash: Uint8Array | undefined
   /** The most that it may cost. */
   readonly max: bigint
 }

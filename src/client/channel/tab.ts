@@ -231,6 +231,24 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
       })
       one.isUncertain = true // from here on it may be seen
     },
+    /** What is authorised and neither charged nor left for a payment: a stream may draw on it. */
+    headroom() {
+      const left = authorized - charged - exposure()
+      return left > 0n ? left : 0n
+    },
+    /** How much more than by now has to be authorised for so much in all. */
+    growthTo: (required: bigint) => (roundUp(required) > authorized ? roundUp(required) - authorized : 0n),
+    /** Whether nothing but this may change what is charged. */
+    isQuiet: (but: Held) => exposure(but) === 0n,
+    /** Raises the proof for a stream: in the journal when this resolves. */
+    async extend(stream: Held, reach: bigint): Promise<void> {
+      if (reach > authorized) {
+        authorized = reach
+        atLevel = 0
+      }
+      stream.reach = authorized
+      await journal.put(entryOf(stream, 'signed', stream.max))
+    },
     /** The server failed on it: it is presented again when the request is made again. */
     fail(one: Held) {
       one.isFailed = true

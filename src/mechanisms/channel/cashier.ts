@@ -234,6 +234,8 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
   ): Draws {
     const { commitment, fingerprint, ...held } = stream
     let charged = 0n
+    /** What was authorised when the client was asked for more: its answer may be here before we wait for it. */
+    let asked: bigint | undefined
     let beginning: Promise<boolean> | undefined
     const begin = async () => {
       const opening = { ...held, fingerprint, leaseEndsAtMs: Date.now() + leaseMs }
@@ -255,10 +257,15 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
         const channel = await channels.state(id)
         if (channel === undefined) return {}
         const required = channel.charged + reserved(channel) + next
+        asked = channel.authorized
         const [authorized, deposit] = [String(channel.authorized), String(channel.deposit)]
         return { channelId: id, requiredCumulative: String(required), authorized, deposit }
       },
-      more: (signal) => waitForMore(id, signal),
+      async more(signal) {
+        const authorized = await waitForMore(id, { before: asked, signal })
+        asked = authorized ?? asked
+        return authorized !== undefined
+      },
       async end() {
         clearInterval(renewing)
         await channels.release(id, held).catch(() => {}) // it lapses by itself
@@ -268,17 +275,19 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     }
   }
 
-  /** Until the channel may have changed. */
-  async function waitForMore(id: ChannelId, signal: AbortSignal): Promise<boolean> {
-    const before = (await channels.state(id))?.authorized
+  /** What is authorised, once it is more than `before`, or the channel is not open any more. Undefined: nobody gave it in time. */
+  async function waitForMore(
+    id: ChannelId,
+    { before, signal }: { readonly before: bigint | undefined; readonly signal: AbortSignal },
+  ): Promise<bigint | undefined> {
     const deadlineMs = Date.now() + AUTHORIZE_TIMEOUT_MS
-    while (Date.now() < deadlineMs) {
-      if (!(await channels.waitForUpdate(id, { timeoutMs: deadlineMs - Date.now(), signal }))) return false
+    for (;;) {
       const now = await channels.state(id)
-      if (now === undefined) return false
-      if (now.authorized !== before || now.phase !== 'open') return true
+      if (now === undefined) return undefined
+      if (now.authorized !== before || now.phase !== 'open') return now.authorized
+      const timeoutMs = deadlineMs - Date.now()
+      if (timeoutMs <= 0 || !(await channels.waitForUpdate(id, { timeoutMs, signal }))) return undefined
     }
-    return false
   }
 
   function meterOf(
