@@ -200,7 +200,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
       if (release === undefined) continue
       tab.restore({
         ...{ id: hash, key: requestKey, url, method, atMs, release, reach: BigInt(reach), max: parseRaw(amount) },
-        ...{ isUnderWay: false, isUncertain: true, isFailed: false },
+        ...{ isUnderWay: false, isUncertain: true, isFailed: false, ...(requestKey === '' && { isStream: true }) },
         before: { deposit: { least: 0n, most: tab.deposited() }, charged: { least: 0n, most: 0n } },
       })
     }

@@ -98,7 +98,7 @@ export function createStreams({ talk, budget, opening }: StreamOptions) {
         reach: tab.authorized(),
         max,
       },
-      ...{ before, isUnderWay: false, isUncertain: true, isFailed: false },
+      ...({ before, isUnderWay: false, isUncertain: true, isFailed: false, isStream: true } as const),
       release: () => {
         for (const release of releases) release()
       },
@@ -111,7 +111,7 @@ export function createStreams({ talk, budget, opening }: StreamOptions) {
 
     async function finish(data: unknown): Promise<void> {
       isOver = true
-      const about = { paymentId: one.id, requestHash: undefined, max: stream.max }
+      const about = { paymentId: one.id, requestHash: undefined, max: tab.authorized() }
       const stated = await tab.read(data, before, about)
       if (typeof stated !== 'string') return tab.settle(stream, stated.cost, stated)
       tab.distrust(stated)

@@ -52,6 +52,8 @@ export interface Held {
   isUncertain: boolean
   /** The last answer was a fault of the server: it was not charged by that, and is not expected to be. */
   isFailed: boolean
+  /** A stream, which may draw on all that is authorised and that others did not use. */
+  readonly isStream?: true
 }
 
 export interface Deposit {
@@ -149,7 +151,10 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
   const knownNow = (before: Before, but?: Held): Known => ({
     ...{ id: prover.id, config, authorized },
     deposit: { least: before.deposit.least, most: deposited() },
-    charged: { least: before.charged.least, most: charged + sumOf(others(but)) },
+    charged: {
+      least: before.charged.least,
+      most: others(but).some(({ isStream }) => isStream) ? authorized : charged + sumOf(others(but)),
+    },
   })
 
   function free() {

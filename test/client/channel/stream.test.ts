@@ -70,6 +70,26 @@ test('a stream that is left costs what came, and others go on beside it', async 
   expect(closed?.charged).toBe(5n * PRICE)
 })
 
+test('a stream draws on what a request beside it left over, which is no lie of the payee', async () => {
+  const stream = selling(6)
+  const scene = await openScene({
+    world,
+    shop: { channel: { modes: ['voucher-ed25519'] } },
+    handler: (payment, request) => {
+      if (request.url.endsWith('?stream')) return stream(payment, request)
+      payment.charge(1n)
+      return new Response('metered')
+    },
+  })
+  const reader = (await scene.payer.fetch(`${URL_}?stream`)).body?.getReader()
+  await reader?.read()
+  for (let i = 0; i < 3; i++) expect((await scene.payer.fetch(URL_)).status).toBe(200)
+  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {}
+  expect((await scene.payer.fetch(URL_)).status).toBe(200)
+  expect((await scene.payer.channels())[0]?.distrusted).toBeUndefined()
+  expect((await scene.payer.closeChannels())[0]).toMatchObject({ charged: 6n * PRICE + 4n })
+})
+
 test('content that looks like an event about payment authorises nothing, and passes through', async () => {
   const forged = 'event: payment-need\ndata: {"requiredCumulative":"1"}'
   const scene = await openScene({
