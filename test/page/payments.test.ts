@@ -1,10 +1,11 @@
-import type { NanoAddress } from 'nano402/nano'
-import { createLedger, type NanoNode } from 'nano402/rpc'
+import { serveDevnet } from 'nano402/devnet/server'
+import { derivePrivateKey, type NanoAddress } from 'nano402/nano'
+import { createFeed, createLedger, type NanoNode } from 'nano402/rpc'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { createPayments, type Sight } from '../../src/page/payments.ts'
 import { publish, walletOf } from '../devnet/wallet.ts'
 import { until } from '../support/wait.ts'
-import { createWorld, freshAccount } from '../support/world.ts'
+import { createPurse, createWorld, freshAccount } from '../support/world.ts'
 
 const world = await createWorld()
 afterAll(() => world.close())
@@ -54,6 +55,27 @@ test('a payment that was pocketed before anybody looked is found all the same', 
   const hash = await buyer.send(account, amount)
   await publish(devnet, walletOf(seed), { link: hash, amount: -amount })
   expect(await open().look(wanted(amount, account), 5_000)).toEqual({ state: 'confirmed', hash })
+})
+
+test('with a websocket it is heard of, and not waited for until the next look', async () => {
+  const served = await serveDevnet()
+  onTestFinished(() => served.close())
+  const feed = createFeed({ url: served.wsUrl, accounts: [seller.account] })
+  const ledger = createLedger({ node: served.devnet, nodes: [served.devnet], feed })
+  const payments = createPayments({ node: served.devnet, ledger, feed, pollMs: 60_000 })
+  onTestFinished(() => {
+    payments.close()
+    ledger.close()
+    feed.close()
+  })
+  const { seed, account } = await served.devnet.fundedSeed()
+  const purse = createPurse(served.devnet, derivePrivateKey(seed, 0), account)
+  await until(() => feed.state() === 'open')
+  const amount = ownAmount()
+  const { states } = listen(payments, wanted(amount))
+  await payments.look(wanted(ownAmount()), 5_000)
+  await purse.send(seller.account, amount)
+  await until(() => states().includes('confirmed'))
 })
 
 test('to another account, or a digit off: not found', async () => {

@@ -35,7 +35,14 @@ export interface Step {
 const CONTENT = '<!doctype html><title>The report</title><h1>The paid report</h1>'
 
 const serve = ({ serve }: Framework, options: PaywallOptions): Promise<Served> =>
-  serve(options, () => ({ headers: { 'Content-Type': 'text/html; charset=utf-8' }, body: CONTENT }))
+  serve(options, ({ url }) =>
+    url.endsWith('/download')
+      ? {
+          headers: { 'Content-Type': 'text/csv', 'Content-Disposition': 'attachment; filename=report.csv' },
+          body: '1,2',
+        }
+      : { headers: { 'Content-Type': 'text/html; charset=utf-8' }, body: CONTENT },
+  )
 
 const nextHandler = frameworks.find(({ name }) => name.startsWith('Next')) as Framework
 const hono = frameworks.find(({ name }) => name === 'Hono') as Framework
@@ -63,6 +70,7 @@ async function visit(
   const { framework = express5, options, window, path = '/reports/q3?full=1' } = how
   const shop = await serve(framework, {
     ...world.options,
+    confirmTimeoutMs: 500,
     description: 'The report of the third quarter',
     page: brand,
     ...options,
@@ -254,6 +262,20 @@ const steps: readonly Step[] = [
         await says(page, TEXTS.cut)
         await context.picture(page, 'cut-digits')
         expect(shop.runs(), 0)
+      }),
+  },
+  {
+    name: 'what is a download is downloaded, and the page says so',
+    run: (context) =>
+      visit(context, { path: '/download' }, async ({ page, url, shop }) => {
+        await page.goto(url)
+        const { payTo, amount } = await asked(page)
+        const download = page.waitForEvent('download')
+        await context.world.buyer.send(payTo, amount)
+        expect((await download).suggestedFilename(), 'report.csv')
+        await says(page, TEXTS.opened)
+        await context.picture(page, 'download')
+        expect(shop.runs(), 1)
       }),
   },
   {
