@@ -63,6 +63,7 @@ export const script: Html = html`
     }
     find('state').textContent = texts.opened
     find('check').hidden = false
+    find('check').firstChild.textContent = texts.again
   }
 
   function tick() {

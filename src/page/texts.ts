@@ -18,7 +18,7 @@ export const TEXTS = {
   stepWaiting: 'Payment',
   stepSeen: 'Seen',
   stepConfirmed: 'Confirmed',
-  opened: 'Paid. If nothing opened, look among your downloads, or',
+  opened: 'Paid. If nothing has opened, look among your downloads.',
   check: 'I have paid: check now',
   renew: 'Get a new offer',
   expired: 'This offer is over. If you have just paid it, wait: it still counts. If not, get a new one.',

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { createPaywall, type NanoNode, type PaywallOptions } from 'nano402'
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { frameworks, nodeServers } from '../support/frameworks.ts'
 import { openShop } from '../support/shop.ts'
 import { challengeOf, createWorld, offerOf, proofHeader, sessionIdOf } from '../support/world.ts'
@@ -184,6 +184,25 @@ test('without a genuine session nothing is looked up, whatever the cookie says',
   for (const path of ['/other', '/report?a=1']) {
     expect((await browser.ask(`${url}${path}`, 'now', { cookie: `${name}=${id}` })).status).toBe(404)
   }
+  expect(asked).toBe(0)
+})
+
+test('a session that cannot be presented any more is not looked up', async () => {
+  let asked = 0
+  const rpc: NanoNode = {
+    call(...question) {
+      asked++
+      return devnet.call(...question)
+    },
+  }
+  const { ask } = openShop({ ...options, rpc, claimWindowMs: 60_000 })
+  const page = await ask({ accept: BROWSER_ACCEPT })
+  const [cookie = ''] = (page.headers.get('set-cookie') ?? '').split(';')
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 361_000 })
+  onTestFinished(() => void vi.useRealTimers())
+  const later = await ask({ accept: BROWSER_ACCEPT, cookie })
+  expect(sessionIdOf(offerOf(later))).not.toBe(sessionIdOf(offerOf(page)))
+  expect((await ask({ cookie, 'nano402-page': 'now' })).status).toBe(404)
   expect(asked).toBe(0)
 })
 

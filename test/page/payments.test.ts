@@ -73,9 +73,11 @@ test('with a websocket it is heard of, and not waited for until the next look', 
   await until(() => feed.state() === 'open')
   const amount = ownAmount()
   const { states } = listen(payments, wanted(amount))
-  await payments.look(wanted(ownAmount()), 5_000)
+  const elsewhere = listen(payments, wanted(amount, account))
+  await Promise.all([seller.account, account].map((payee) => payments.look(wanted(ownAmount(), payee), 5_000)))
   await purse.send(seller.account, amount)
   await until(() => states().includes('confirmed'))
+  expect(elsewhere.states()).toEqual(['waiting'])
 })
 
 test('to another account, or a digit off: not found', async () => {
