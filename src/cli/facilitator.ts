@@ -13,7 +13,8 @@ import {
   wholeNumber,
   wsOption,
 } from './command.ts'
-import { type ServedFetch, serveFetch } from './serve-fetch.ts'
+import type { Served } from './listen.ts'
+import { serveFetch } from './serve-fetch.ts'
 import { paint, printJson, printLine, type Terminal } from './terminal.ts'
 
 const PORT = 4_020
@@ -98,7 +99,7 @@ async function loaded() {
   }
 }
 
-async function listening(...call: Parameters<typeof serveFetch>): Promise<ServedFetch> {
+async function listening(...call: Parameters<typeof serveFetch>): Promise<Served> {
   try {
     return await serveFetch(...call)
   } catch (error) {

@@ -17,7 +17,8 @@ import {
   wsOption,
 } from './command.ts'
 import { accountIndexOption, KEY_HELP, phraseOption, readKey, seedFileOption } from './key.ts'
-import { type ServedFetch, serveFetch } from './serve-fetch.ts'
+import type { Served } from './listen.ts'
+import { serveFetch } from './serve-fetch.ts'
 import { printJson, printLine, type Terminal } from './terminal.ts'
 
 const PORT = 8_001
@@ -124,7 +125,7 @@ async function loaded() {
   }
 }
 
-async function listening(...call: Parameters<typeof serveFetch>): Promise<ServedFetch> {
+async function listening(...call: Parameters<typeof serveFetch>): Promise<Served> {
   try {
     return await serveFetch(...call)
   } catch (error) {

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings'
 import { type ErrorCode, PaywallError } from '../errors.ts'
+import { client } from './client.ts'
 import { CommandError, EXIT, type MakeCommand, UsageError } from './command.ts'
 import { devnet } from './devnet.ts'
 import { doctor } from './doctor.ts'
@@ -11,9 +12,21 @@ import { issuer } from './issuer.ts'
 import { pay } from './pay.ts'
 import { reconcile } from './reconcile.ts'
 import { harmless, paint, printJson, printLine, type Terminal } from './terminal.ts'
+import { vendor } from './vendor.ts'
 import { wallet } from './wallet.ts'
 
-const COMMANDS: readonly MakeCommand[] = [pay, inspect, wallet, doctor, devnet, facilitator, issuer, reconcile]
+const COMMANDS: readonly MakeCommand[] = [
+  pay,
+  inspect,
+  wallet,
+  doctor,
+  devnet,
+  facilitator,
+  issuer,
+  vendor,
+  client,
+  reconcile,
+]
 
 const AFTER = `
 Every command has --json, and reads NANO402_... from the environment where its help says so.

@@ -100,9 +100,12 @@ export interface PayerChannelOptions {
   readonly refundTo?: string
   /** How long a channel may live: so long a payee may keep a deposit that nobody asks back. Default 2,592,000 (30 days). */
   readonly maxTtlSeconds?: number
+  /** How requests are paid. Default: both, tokens where the price allows them. */
+  readonly modes?: readonly ('payword-sha256' | 'voucher-ed25519')[]
 }
 
 const MAX_TTL_SECONDS = 2_592_000
+const MODES = ['payword-sha256', 'voucher-ed25519'] as const
 
 /** Pays for requests out of one account. */
 export interface Payer {
@@ -204,8 +207,9 @@ export function createPayer(options: PayerOptions): Payer {
   }
   const key = readKey(options)
   const budget = createBudget(options.budget)
-  const journal =
-    typeof options.journal === 'string' ? fileJournal(options.journal) : (options.journal ?? memoryJournal())
+  const { journal, written } = withWaiting(
+    typeof options.journal === 'string' ? fileJournal(options.journal) : (options.journal ?? memoryJournal()),
+  )
   const representative = options.representative === undefined ? undefined : nanoAddress(options.representative)
   const node = readNode(options.rpc, network)
   const work = createWorkSource(options.work ?? 'node', node, WORK_THRESHOLDS[network])
@@ -246,7 +250,10 @@ export function createPayer(options: PayerOptions): Payer {
     return chosen
   }
   const fetch = (request: Request) => (options.fetch ?? globalThis.fetch)(request)
-  const { refundTo = wallet.address, maxTtlSeconds = MAX_TTL_SECONDS } = options.channels ?? {}
+  const { refundTo = wallet.address, maxTtlSeconds = MAX_TTL_SECONDS, modes = MODES } = options.channels ?? {}
+  if (!modes.every((mode) => MODES.includes(mode))) {
+    throw new ConfigError(`Option channels.modes is not a list of ${MODES.join(', ')}.`)
+  }
   const channelOptions = {
     ...{
       fetch,
@@ -263,7 +270,7 @@ export function createPayer(options: PayerOptions): Payer {
       emit,
       entries,
     },
-    ...{ refundTo: nanoAddress(refundTo), maxTtlSeconds, pinned: pins.get, onPayee: pins.add },
+    ...{ refundTo: nanoAddress(refundTo), maxTtlSeconds, modes, pinned: pins.get, onPayee: pins.add },
   }
   let loading: Promise<ChannelPayments> | undefined
   /** Its code is loaded when it is used: who has no channels pays nothing for them. */
@@ -350,8 +357,25 @@ export function createPayer(options: PayerOptions): Payer {
         if (mayHaveAny && channels !== 'keep') await (await knownChannels())?.close()
       } finally {
         stop()
+        await written() // the next payer with this journal must not take an ended payment for one under way
       }
     },
+  }
+}
+
+/** The journal, and when all that it was told so far is in it. */
+function withWaiting(journal: Journal): { readonly journal: Journal; written(): Promise<void> } {
+  const writing = new Set<Promise<void>>()
+  return {
+    journal: {
+      load: () => journal.load(),
+      put(entry) {
+        const write = journal.put(entry).finally(() => writing.delete(write))
+        writing.add(write)
+        return write
+      },
+    },
+    written: async () => void (await Promise.allSettled([...writing])),
   }
 }
 

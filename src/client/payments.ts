@@ -53,6 +53,8 @@ export interface Bill {
   readonly payTo: NanoAddress
   /** Set when `amount` is a deposit, out of which this and later requests are paid. What is left of it is refunded. */
   readonly deposit?: true
+  /** Set when `amount` is paid out of the deposit of this channel: nothing is sent. */
+  readonly channelId?: string
   /** When the offer runs out (Unix time in ms). */
   readonly expiresAtMs: number
 }

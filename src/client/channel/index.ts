@@ -1,5 +1,6 @@
 /** Channels as a payer has them: one deposit, and then any number of requests. Loaded only where the budget allows deposits. */
 import { readConfig } from '../../channel/config.ts'
+import type { ChannelMode } from '../../channel/wire.ts'
 import { InsufficientFundsError, NoPayableOfferError, OverBudgetError } from '../../errors.ts'
 import { type NanoAddress, type PrivateKey, parseRaw } from '../../nano/index.ts'
 import type { Ledger, NanoNode } from '../../rpc/index.ts'
@@ -39,6 +40,7 @@ export interface ChannelPaymentsOptions {
   /** Where refunds go. */
   readonly refundTo: NanoAddress
   readonly maxTtlSeconds: number
+  readonly modes: readonly ChannelMode[]
   /** The account that an origin must be paid at, if that is known. */
   readonly pinned: (origin: string) => NanoAddress | undefined
   readonly onPayee: (origin: string, payTo: string) => void
@@ -92,7 +94,7 @@ const MAX_ROUTES = 1_000
 const MAX_CHANNELS = 2
 
 export async function createChannelPayments(options: ChannelPaymentsOptions): Promise<ChannelPayments> {
-  const { key, wallet, ledger, journal, budget, network, refundTo, maxTtlSeconds, emit } = options
+  const { key, wallet, ledger, journal, budget, network, refundTo, maxTtlSeconds, modes, emit } = options
   const { confirmTimeoutMs, retryForMs, approve, fetch } = options
   const tabs = new Set<Tab>()
   /** What a route cost when it was last asked. */
@@ -100,13 +102,13 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
   const begun = new Map<string, Promise<Tab>>()
 
   const rules = (origin: string): ChannelRules => ({
-    ...{ network, self: wallet.address, refundTo, maxTtlSeconds, nowMs: Date.now() },
+    ...{ network, self: wallet.address, refundTo, maxTtlSeconds, modes, nowMs: Date.now() },
     pinned: options.pinned(origin),
   })
   const talk = createTalk({ fetch, retryForMs })
   const deposits = createDeposits({ wallet, ledger, confirmTimeoutMs })
   const opening = createOpening({
-    ...{ key, self: wallet.address, refundTo, network, budget, journal, deposits, talk, approve, emit, tabs },
+    ...{ key, self: wallet.address, refundTo, network, modes, budget, journal, deposits, talk, approve, emit, tabs },
   })
   const remember = (request: RepeatableRequest, bill: ChannelBill) => {
     const [oldest] = routes.keys()

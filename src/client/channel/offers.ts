@@ -1,5 +1,5 @@
 /** Which offers of channels are taken. Everything in a 402 is a stranger's word: what does not fit together opens nothing. */
-import { type ChannelOffer, decodeOffer, depositTag } from '../../channel/wire.ts'
+import { type ChannelMode, type ChannelOffer, decodeOffer, depositTag } from '../../channel/wire.ts'
 import { PaywallError } from '../../errors.ts'
 import {
   addressToPublicKey,
@@ -33,6 +33,8 @@ export interface ChannelRules {
   readonly pinned: NanoAddress | undefined
   /** How long a channel may live at most. */
   readonly maxTtlSeconds: number
+  /** How we pay. */
+  readonly modes: readonly ChannelMode[]
   readonly nowMs: number
 }
 
@@ -93,6 +95,8 @@ function misfitOf({ offer, terms, amount, payee }: ChannelBill, rules: ChannelRu
     return 'its deposits go to another account than the one pinned for this origin'
   }
   if (unit === 0n || terms.maxK < 1 || unit * BigInt(terms.maxK) > MAX_RAW) return 'its unit is not one'
+  if (!terms.modes.some((mode) => rules.modes.includes(mode)))
+    return 'it can be paid in none of the modes that are allowed'
   if (terms.maxStep < 1) return 'its maxStep is not one'
   if (least === 0n || least > suggested || suggested > most) return 'its deposits are not in order'
   if ([least, suggested, most].some((sum) => sum % TAG_MODULUS !== 0n)) return 'its deposits are no multiples of 10^20'

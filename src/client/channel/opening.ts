@@ -23,6 +23,7 @@ export interface OpeningOptions {
   readonly self: NanoAddress
   readonly refundTo: NanoAddress
   readonly network: string
+  readonly modes: readonly ChannelMode[]
   readonly budget: Budget
   readonly journal: Journal
   readonly deposits: Deposits
@@ -58,7 +59,7 @@ const SHORTEST_CHAIN = 1_024n
 const MAX_UNITS = 32n
 
 export function createOpening(options: OpeningOptions): Opening {
-  const { key, self, refundTo, network, budget, journal, deposits, talk, approve, emit, tabs } = options
+  const { key, self, refundTo, network, modes, budget, journal, deposits, talk, approve, emit, tabs } = options
   /** Deposits that are decided on, and not signed yet. */
   let pending = 0n
   const toppingUp = new Map<Tab, Promise<void>>()
@@ -184,7 +185,7 @@ export function createOpening(options: OpeningOptions): Opening {
     const { url, method, signal } = occasion
     const unit = BigInt(terms.unit)
     const longest = unit * BigInt(Math.min(terms.maxK, MAX_K))
-    const mode = modeFor(bill)
+    const mode = modeFor(bill, modes)
     const amount = size(bill, price, mode === 'payword-sha256' ? longest : BigInt(terms.maxDeposit))
     const decided = decide(amount)
     try {
@@ -257,9 +258,9 @@ export function createOpening(options: OpeningOptions): Opening {
 }
 
 /** Tokens cost both sides least; a voucher is for what tokens cannot say, or only in large steps. */
-function modeFor({ terms, amount }: ChannelBill): ChannelMode {
+function modeFor({ terms, amount }: ChannelBill, allowed: readonly ChannelMode[]): ChannelMode {
   const unit = BigInt(terms.unit)
-  const { modes } = terms
+  const modes = terms.modes.filter((mode) => allowed.includes(mode))
   const isNeat = amount % unit === 0n && amount / unit <= MAX_UNITS
   if (modes.includes('payword-sha256') && (isNeat || !modes.includes('voucher-ed25519'))) {
     if (amount > unit * BigInt(terms.maxStep)) {

@@ -61,7 +61,8 @@ export function createPaying(options: PayingOptions): Paying {
   async function mayPay(tab: Tab, request: RepeatableRequest, amount: Raw): Promise<void> {
     const { method, url } = request
     const { payee: payTo } = tab.config
-    if ((await approve({ url, method, price: amount, amount, payTo, expiresAtMs: tab.expiresAtMs })) !== true) {
+    const { id: channelId, expiresAtMs } = tab
+    if ((await approve({ url, method, price: amount, amount, payTo, expiresAtMs, channelId })) !== true) {
       throw new NotApprovedError('The payment was not approved: nothing was paid.')
     }
   }
