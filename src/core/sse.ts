@@ -62,6 +62,9 @@ export function meteredEvents(
       let state = await draws.draw(0n, price)
       for (;;) {
         while (state === 'needed') {
+          // Asked for long after the last event, there may be enough by now.
+          state = await draws.draw(0n, price)
+          if (state !== 'needed') break
           yield ownEvent('payment-need', await draws.need(price))
           do {
             if (!(await draws.more(gone.signal))) return

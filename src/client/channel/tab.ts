@@ -107,6 +107,8 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
   let receipt = noted?.receipt
   /** What receipts have said: the counters never go below. */
   let [statedCharged, statedAuthorized] = [0n, 0n]
+  /** What the payee, corrected, has charged and reserved: a stream may have drawn on more than was meant for it. */
+  let corrected = 0n
   /** How often proofs for `authorized` were shown. */
   let atLevel = 0
   const held = new Map<string, Held>()
@@ -164,7 +166,8 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
 
   /** How much the proof of a payment has to authorise: what it needs, or what was authorised already. */
   function reachFor(max: bigint, but?: Held): bigint {
-    const needed = roundUp(charged + exposure(but) + max)
+    const known = charged + exposure(but)
+    const needed = roundUp((known > corrected ? known : corrected) + max)
     if (needed > authorized) return needed
     return atLevel < MAX_AT_LEVEL ? authorized : authorized + unit
   }
@@ -224,6 +227,7 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     async begin(one: Held): Promise<void> {
       one.isFailed = false
       const reach = reachFor(one.max, one)
+      corrected = 0n
       atLevel = reach > authorized ? 1 : atLevel + 1
       if (reach > authorized) authorized = reach
       one.reach = reach
@@ -299,6 +303,7 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
           charged = stated.charged
         }
       }
+      corrected = stated.charged + stated.reserved
       believe(stated)
       return stated
     },
