@@ -2,13 +2,11 @@
 import { join } from 'node:path'
 import { createContext, runInContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
-import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 
 export interface EdgeBundle {
-  /** What a start loads, gzipped. */
+  /** Gzipped, in one piece. */
   readonly bytes: number
-  /** The same with what is loaded when it is needed, such as the page for people: a platform may keep it in one piece. */
-  readonly allBytes: number
   readonly problem: string | undefined
 }
 
@@ -27,29 +25,16 @@ export async function checkEdgeBundle(project: string, adapter: 'hono' | 'next')
   } satisfies BuildOptions
   try {
     const { metafile, outputFiles } = await build({ ...options, format: 'esm' })
-    const started = await build({ ...options, format: 'esm', plugins: [withoutLater] })
-    const [bytes, allBytes] = [started, { outputFiles }].map(
-      ({ outputFiles: [file] }) => gzipSync(file?.contents ?? '').length,
-    ) as [number, number]
+    const bytes = gzipSync(outputFiles[0]?.contents ?? '').length
     const outside = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path))
     const forNode = Object.keys(metafile.inputs).filter((path) => /dist\/node\/|node_modules\/ws\//.test(path))
     const needs = [...outside, ...forNode]
-    if (needs.length > 0) return { bytes, allBytes, problem: `it needs ${needs.join(', ')}` }
+    if (needs.length > 0) return { bytes, problem: `it needs ${needs.join(', ')}` }
     const script = await build({ ...options, format: 'iife', globalName: 'bundle' })
-    return { bytes, allBytes, problem: await tryOut(script.outputFiles[0]?.text ?? '', adapter) }
+    return { bytes, problem: await tryOut(script.outputFiles[0]?.text ?? '', adapter) }
   } catch (error) {
-    return { bytes: 0, allBytes: 0, problem: String(error) }
+    return { bytes: 0, problem: String(error) }
   }
-}
-
-/** Leaves out what is imported when it is needed. */
-const withoutLater: Plugin = {
-  name: 'without-later',
-  setup(build) {
-    build.onResolve({ filter: /./ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: 'later', external: true } : null,
-    )
-  },
 }
 
 /** Web globals alone, and no code made from text. What is not among them is what edge platforms do not share. */

@@ -39,8 +39,6 @@ export type {
   WalletOption,
 } from './options.ts'
 export { checkOptions } from './options.ts'
-export type { PageColours, PageOptions } from './page/options.ts'
-export type { PageTexts } from './page/texts.ts'
 export { type CloseOptions, createPaywall, type Description, type Paywall, type PaywallRoute } from './paywall.ts'
 export type { FacilitatorAddress } from './remote/ask.ts'
 export type { NanoNode, NodeAnswer } from './rpc/node.ts'

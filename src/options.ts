@@ -7,7 +7,7 @@ import { ConfigError } from './errors.ts'
 import type { DiscoveryOptions } from './extensions/bazaar.ts'
 import type { PaymentIdentifierOptions } from './extensions/payment-identifier.ts'
 import { CHANNEL, MECHANISM_NAMES, type MechanismName } from './mechanisms/names.ts'
-import type { PageOptions } from './page/options.ts'
+import type { PaywallPage } from './page/page.ts'
 import type { FacilitatorAddress } from './remote/ask.ts'
 import type { Endpoint, NanoNode, Network } from './rpc/index.ts'
 import { WIRE_NAMES, type WireName } from './x402/wires.ts'
@@ -42,10 +42,10 @@ export interface RouteOptions {
    */
   readonly paymentIdentifier?: boolean | PaymentIdentifierOptions
   /**
-   * A page for people in place of JSON, where a browser asks: what is sold, a QR code, and the content once it is paid. The
-   * options say how it looks and what it says. Default false.
+   * A page for people in place of JSON, where a browser asks: what is sold, a QR code, and the content once it is paid.
+   * `paywallPage()` of `nano402/page` makes one. Default: none.
    */
-  readonly page?: boolean | PageOptions
+  readonly page?: PaywallPage
   /** How the route is asked and what it answers, for x402's `bazaar` and, with a `path`, for `/.well-known/x402`. */
   readonly discovery?: DiscoveryOptions
 }
@@ -177,19 +177,6 @@ function makeSchemas() {
     }),
   ])
 
-  const text = z.string().check(z.maxLength(2_000))
-  const colour = z.optional(z.string().check(z.regex(/^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})$/)))
-  const colours = z.strictObject({ accent: colour, background: colour, text: colour })
-  const pageOptions = z.strictObject({
-    title: z.optional(text),
-    logo: z.optional(z.string().check(z.maxLength(20_000), z.regex(/^data:image\/[a-z+.-]+[;,]/))),
-    colours: z.optional(colours),
-    darkColours: z.optional(colours),
-    contact: z.optional(text.check(z.regex(/^(?:https:\/\/\S+|[^\s:@]+@[^\s:@]+)$/))),
-    language: z.optional(z.string().check(z.regex(/^[A-Za-z0-9-]{2,35}$/))),
-    texts: z.optional(z.record(z.string(), text)),
-  })
-
   const route = {
     price: z.optional(z.union([z.string(), z.strictObject({ raw: z.union([z.bigint(), z.string()]) }), func])),
     payTo: z.optional(z.union([z.string(), func])),
@@ -211,7 +198,7 @@ function makeSchemas() {
         }),
       ]),
     ),
-    page: z.optional(z.union([z.boolean(), pageOptions])),
+    page: z.optional(objectWith('open')),
     discovery: z.optional(
       z.strictObject({
         path: z.optional(z.string().check(z.regex(/^\/[^?#\s]*$/))),
@@ -288,7 +275,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   quorum: 'an integer of at least 1',
   wire: `a list of ${WIRE_NAMES.join(', ')}`,
   paymentIdentifier: 'true, or { required, maxBytes, maxBodyBytes, keepMs }',
-  page: 'true, or { title, logo, colours, darkColours, contact, language, texts }: docs/page.md says what each is',
+  page: 'paywallPage(...) of nano402/page',
   discovery:
     "{ path, method, queryParams, pathParams, bodyType, body, inputSchema, output }, with a path such as '/items/:id'",
   receipts: 'a key of 64 hex digits, or a list [current, previous]',

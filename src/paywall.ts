@@ -24,7 +24,7 @@ import {
   splitOptions,
   withEnvironment,
 } from './options.ts'
-import type { PageOptions } from './page/options.ts'
+import type { PaywallPage } from './page/page.ts'
 import type { Pages } from './page/pages.ts'
 import { createPricing, fixedTerms } from './pricing.ts'
 import type { Network } from './rpc/index.ts'
@@ -107,12 +107,11 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const signer = signerFor(deployment)
   const listings = new Map<string, Listing>()
   const traffic = createTraffic(answers)
-  let opening: Promise<Pages> | undefined
-  /** Loaded when the first page is asked for: most paywalls have none. */
-  const openPages = (view: NetworkView) => {
+  let pages: Pages | undefined
+  const openPages = (page: PaywallPage, view: NetworkView): Pages => {
     const { claimWindowMs = 86_400_000 } = deployment
-    opening ??= import('./page/index.ts').then(({ createPages }) => createPages({ ...view, origin, claimWindowMs }))
-    return opening
+    pages ??= page.open({ ...view, origin, claimWindowMs })
+    return pages
   }
 
   function createRoute(own: RouteOptions): PaywallRoute {
@@ -120,7 +119,8 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     const { maxTimeoutSeconds = 300, attempts = 3, handlerTimeoutMs = 300_000, priceBodyLimit = 0 } = route
     const { name = 'default', description, mimeType } = route
     requirePayable(route, wireNames)
-    const page = pageFor(route, deployment, backing.view)
+    const view = route.page && pageView(deployment, backing.view)
+    const page = route.page && view && { pages: openPages(route.page, view), options: route.page.options }
     if (typeof route.payTo === 'string') backing.watch(route.payTo)
     const maxTimeoutMs = maxTimeoutSeconds * 1000
     const pricing = { ...createPricing(route), network, realm, priceBodyLimit, maxTimeoutMs }
@@ -174,7 +174,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
         traffic.enter(async () => {
           const ready = complete ?? (await completed().catch(() => undefined))
           if (!ready) return answers.refusal('store_unavailable')
-          return page ? (await openPages(page.view)).guard(request, ready, page.options) : guard(request, ready)
+          return page ? page.pages.guard(request, ready, page.options) : guard(request, ready)
         }),
       describe: async () => ({
         name,
@@ -226,7 +226,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     health: backing.health,
     async close({ timeoutMs = 30_000 } = {}) {
       await traffic.drain(timeoutMs)
-      void opening?.then((pages) => pages.close())
+      pages?.close()
       await backing.close()
     },
   }
@@ -251,13 +251,8 @@ function requirePayable({ paymentIdentifier: identifier }: RouteOptions, wireNam
   )
 }
 
-/** A route's page, if it has one: it needs the session mechanism, and a view of the network. */
-function pageFor(
-  { page }: RouteOptions,
-  { mechanisms = ['session'] }: PaywallOptions,
-  view: NetworkView | undefined,
-): { readonly options: PageOptions; readonly view: NetworkView } | undefined {
-  if (!page) return undefined
+/** What a page sees of the network. It needs that, and the session mechanism. */
+function pageView({ mechanisms = ['session'] }: PaywallOptions, view: NetworkView | undefined): NetworkView {
   if (!view) {
     throw new ConfigError(
       'The option page looks payments up at a Nano node, and a facilitator is asked in place of one: leave one of them out.',
@@ -266,7 +261,7 @@ function pageFor(
   if (!mechanisms.includes('session')) {
     throw new ConfigError("The option page takes payments by their sessions: add 'session' to the option mechanisms.")
   }
-  return { options: page === true ? {} : page, view }
+  return view
 }
 
 /** Counts what is under way, so that a process can end without cutting off a payer. */

@@ -1,2 +1,4 @@
-/** What a person sees at a paywall. Loaded when the first page is asked for. */
-export { createPages, type Pages } from './pages.ts'
+/** What a person sees at a paywall. */
+export type { PageColours, PageOptions } from './options.ts'
+export { type PaywallPage, paywallPage } from './page.ts'
+export type { PageTexts } from './texts.ts'

@@ -1,5 +1,6 @@
 /** The paywall page among strangers: script in what it shows, clients that are no browsers, other pages, and neighbours. */
 import type { PaywallOptions } from 'nano402'
+import { paywallPage } from 'nano402/page'
 import { afterAll, expect, test } from 'vitest'
 import { askedBy, BROWSER_ACCEPT, fakeBrowser } from '../page/browser.ts'
 import { nodeServers } from '../support/frameworks.ts'
@@ -9,7 +10,7 @@ import { challengeOf, createWorld, offerOf, proofHeader, sessionIdOf } from '../
 const world = await createWorld()
 afterAll(() => world.close())
 const { devnet, buyer } = world
-const options: PaywallOptions = { ...world.options, page: true, description: 'A report' }
+const options: PaywallOptions = { ...world.options, page: paywallPage(), description: 'A report' }
 
 async function open(more: PaywallOptions = {}) {
   const [server] = nodeServers
@@ -20,8 +21,12 @@ async function open(more: PaywallOptions = {}) {
 const SCRIPT = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`
 
 test('P4: script in path, query, description, title and texts is text', async () => {
-  const { ask } = openShop({ ...options, description: SCRIPT, page: { title: SCRIPT, texts: { waiting: SCRIPT } } })
-  const { ask: bare } = openShop({ ...world.options, page: true })
+  const { ask } = openShop({
+    ...options,
+    description: SCRIPT,
+    page: paywallPage({ title: SCRIPT, texts: { waiting: SCRIPT } }),
+  })
+  const { ask: bare } = openShop({ ...world.options, page: paywallPage() })
   const headers = { accept: BROWSER_ACCEPT }
   const bodies = [await (await ask(headers, { path: '/a' })).text()]
   for (const path of ['/<script>alert(1)</script>', `/a?q=${SCRIPT}`, `/a?'onmouseover='alert(1)`]) {

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { createPaywall, type NanoNode, type PaywallOptions } from 'nano402'
+import { type PageOptions, paywallPage } from 'nano402/page'
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { frameworks, nodeServers } from '../support/frameworks.ts'
 import { openShop } from '../support/shop.ts'
@@ -9,7 +10,12 @@ import { askedBy, BROWSER_ACCEPT, fakeBrowser, statesOf } from './browser.ts'
 const world = await createWorld()
 afterAll(() => world.close())
 const { devnet, buyer } = world
-const options: PaywallOptions = { ...world.options, page: true, description: 'A report', confirmTimeoutMs: 100 }
+const options: PaywallOptions = {
+  ...world.options,
+  page: paywallPage(),
+  description: 'A report',
+  confirmTimeoutMs: 100,
+}
 
 const isPage = (answer: Response) => answer.headers.get('content-type') === 'text/html; charset=utf-8'
 
@@ -231,7 +237,7 @@ test('the page says what it is told to say, and is small', async () => {
     language: 'de',
     texts: { waiting: 'Warte auf Zahlung' },
   }
-  const { ask } = openShop({ ...options, page })
+  const { ask } = openShop({ ...options, page: paywallPage(page) })
   const body = await (await ask({ accept: BROWSER_ACCEPT })).text()
   for (const text of [
     '<html lang="de">',
@@ -253,13 +259,13 @@ test.each<[string, unknown]>([
   ['a contact with a script', { contact: 'javascript:alert(1)' }],
   ['an unknown option', { color: '#fff' }],
 ])('%s is refused', (_, page) => {
-  expect(() => createPaywall({ ...world.options, page: page as true })).toThrow(/Option page/)
+  expect(() => paywallPage(page as PageOptions)).toThrow(/of the page/)
 })
 
 test('a page needs the session mechanism, and a node', () => {
   expect(() => createPaywall({ ...options, mechanisms: ['signature'] }).route()).toThrow(/session/)
   const facilitator = {
-    page: true,
+    page: paywallPage(),
     facilitator: 'https://facilitator.example',
     payTo: world.seller.account,
     price: '1',

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import express from 'express'
 import type { PaywallOptions } from 'nano402'
 import { formatXno, parsePaymentUri } from 'nano402/nano'
+import { paywallPage } from 'nano402/page'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { TEXTS } from '../../src/page/texts.ts'
 import { type Framework, frameworks, listen, type Served } from '../support/frameworks.ts'
@@ -72,7 +73,7 @@ async function visit(
     ...world.options,
     confirmTimeoutMs: 500,
     description: 'The report of the third quarter',
-    page: brand,
+    page: paywallPage(brand),
     ...options,
   })
   const context = await browser.newContext(window)
@@ -159,7 +160,7 @@ const steps: readonly Step[] = [
   {
     name: 'a page without a brand',
     run: (context) =>
-      visit(context, { options: { page: true }, path: '/a/b' }, async ({ page, url }) => {
+      visit(context, { options: { page: paywallPage() }, path: '/a/b' }, async ({ page, url }) => {
         await page.goto(url)
         await says(page, TEXTS.waiting)
         await context.picture(page, 'plain')
@@ -298,7 +299,7 @@ const steps: readonly Step[] = [
     name: 'script in title, description, path and query stays text',
     run: (context) => {
       const script = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
-      const options = { description: script, page: { title: script, texts: { waiting: script } } }
+      const options = { description: script, page: paywallPage({ title: script, texts: { waiting: script } }) }
       return visit(
         context,
         { options, path: `/${encodeURIComponent(script)}?q=<script>alert(1)</script>` },
