@@ -75,7 +75,8 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
       ...options.payer,
       ...more,
     })
-    onTestFinished(() => payer.close({ channels: 'keep' }))
+    // Not waited for: one that was killed would wait for its journal for ever.
+    onTestFinished(() => void payer.close({ channels: 'keep' }))
     const scene: Scene = {
       ...{ world, payer, events, sent, runs, types: () => events.map(({ type }) => type), another: make },
       between: ({ request }, next) => next(request),
