@@ -63,7 +63,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   metrics: ['core', 'npm:prom-client'],
   otel: ['core', 'errors', 'npm:@opentelemetry/api'],
-  reconcile: ['core', 'rpc', 'nano', 'errors'],
+  reconcile: ['channel', 'custody/chain.ts', 'core', 'rpc', 'nano', 'errors'],
   remote: ['core', 'rpc', 'x402', 'errors', 'zod'],
   facilitator: [
     ...['deployment', 'mechanisms', 'options', 'pricing', 'remote', 'rpc', 'core', 'x402', 'errors'],

@@ -33,6 +33,16 @@ type NotFound = 'channel_not_found'
 export interface Channels {
   /** Again with the same deposit: `opened` again. */
   open(terms: ChannelTerms, deposit: Deposit): Promise<'opened' | 'deposit_claimed' | 'channel_expired'>
+  /**
+   * Takes up a channel that a store knew which is lost, as it is known to have stood. Nothing happens in it until
+   * {@link confirmRecovery}. Again: nothing has changed.
+   */
+  recover(
+    terms: ChannelTerms,
+    known: { readonly block: BlockHash; readonly deposit: bigint; readonly charged: bigint },
+  ): Promise<'recovering' | 'deposit_claimed'>
+  /** Lets it close, charged so much raw in all. False: there is nothing to confirm, or so much cannot be. */
+  confirmRecovery(id: ChannelId, charged?: bigint): Promise<boolean>
   terms(id: ChannelId): Promise<ChannelTerms | undefined>
   /** The channel that was opened with this deposit. */
   openedWith(block: BlockHash): Promise<ChannelId | undefined>
@@ -71,6 +81,8 @@ export interface Channels {
   finishClose(id: ChannelId, refundBlock: BlockHash | undefined): Promise<boolean>
   /** Channels that have expired and are not closed, of those that expired up to now. */
   expired(): AsyncIterable<ChannelId>
+  /** Channels whose close was begun, in whatever process, and is not over, and those that are to be recovered. */
+  unfinished(): AsyncIterable<ChannelId>
 }
 
 export interface ChannelsOptions {
@@ -104,6 +116,7 @@ const termsKey = (id: ChannelId) => `channel:${id}`
 const depositKey = (block: BlockHash) => `channel-of:${block}`
 const stateKey = (id: ChannelId) => `channel-state:${id}`
 const expiryKey = (hour: number, part: number) => `channels-expiring:${hour}:${part}`
+const closingKey = (part: number) => `channels-closing:${part}`
 const EXPIRED_BEFORE = 'channels-expired-before'
 
 export function createChannels(options: ChannelsOptions): Channels {
@@ -122,6 +135,14 @@ export function createChannels(options: ChannelsOptions): Channels {
     encode: (value) => JSON.stringify(value),
     decode: (text) => JSON.parse(text),
     keepUntilMs: ({ hour }) => hour * HOUR_MS + UNSETTLED_MS,
+    onConflict,
+  })
+  /** Ids of those that are to be closed. */
+  const closings = createRecords<readonly ChannelId[]>({
+    store,
+    encode: (value) => JSON.stringify(value),
+    decode: (text) => JSON.parse(text),
+    keepUntilMs: () => now() + UNSETTLED_MS,
     onConflict,
   })
   /** Who waits for more to be authorised. */
@@ -158,7 +179,32 @@ export function createChannels(options: ChannelsOptions): Channels {
     return terms
   }
 
+  const noteUnfinished = (id: ChannelId): Promise<void> =>
+    closings.update(closingKey(partOf(id)), (ids = []) => ({
+      value: ids.includes(id) ? ids : [...ids, id],
+      result: undefined,
+    }))
+  const noteFinished = (id: ChannelId): Promise<void> =>
+    closings.update(closingKey(partOf(id)), (ids) => ({
+      value: ids?.includes(id) ? ids.filter((one) => one !== id) : ids,
+      result: undefined,
+    }))
+
   return {
+    async recover(terms, { block, deposit, charged }) {
+      const { config } = terms
+      const id = channelId(config)
+      const expiresAtMs = 1_000 * config.expiresAt
+      if (!(await claimDeposit(block, id, expiresAtMs))) return 'deposit_claimed'
+      await store.write(termsKey(id), 0, JSON.stringify(terms), expiresAtMs + UNSETTLED_MS)
+      await store.write(depositKey(block), 0, id, expiresAtMs + UNSETTLED_MS)
+      const recovered = step.recoverChannel({ deposit, charged, depositBlock: block, expiresAtMs })
+      await states.update(stateKey(id), (channel) => ({ value: channel ?? recovered, result: undefined }))
+      await noteUnfinished(id)
+      return 'recovering'
+    },
+    confirmRecovery: (id, charged) => change(id, false, (channel) => step.confirmRecovery(channel, charged)),
+
     async open(terms, deposit) {
       const { config } = terms
       const id = channelId(config)
@@ -229,10 +275,15 @@ export function createChannels(options: ChannelsOptions): Channels {
       return change(id, 'channel_not_found', (current) => step.topUp(current, { amount, depositBlock: block }))
     },
 
-    beginClose: (id) => change(id, undefined, step.beginClose),
+    async beginClose(id) {
+      if ((await states.read(stateKey(id)))?.phase !== 'open') return
+      await noteUnfinished(id) // first: a process that is killed now leaves it for the others
+      await change(id, undefined, step.beginClose)
+    },
     freeze: (id) => change(id, undefined, (channel) => step.freeze(channel, now())),
     async finishClose(id, refundBlock) {
       const isClosed = await change(id, false, (channel) => step.finishClose(channel, refundBlock))
+      if (isClosed) await noteFinished(id)
       const terms = isClosed ? await store.read(termsKey(id)) : undefined
       // Written a second time to be forgotten when the state is.
       if (terms?.version === 1) {
@@ -240,6 +291,16 @@ export function createChannels(options: ChannelsOptions): Channels {
         await store.write(termsKey(id), 1, terms.value, Math.max(now(), 1_000 * expiresAt) + RETENTION_MS)
       }
       return isClosed
+    },
+
+    async *unfinished() {
+      for (let part = 0; part < PARTS; part++) {
+        for (const id of (await closings.read(closingKey(part))) ?? []) {
+          const channel = await states.read(stateKey(id))
+          if (channel === undefined || channel.phase === 'closed') await noteFinished(id)
+          else yield id
+        }
+      }
     },
 
     async *expired() {

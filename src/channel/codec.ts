@@ -2,7 +2,7 @@
 import { StoreError } from '../errors.ts'
 import type { Channel, Payment } from './record.ts'
 
-const PHASES = ['open', 'closing', 'refunding', 'closed'] as const
+const PHASES = ['open', 'closing', 'refunding', 'closed', 'recovering'] as const
 const STATES = ['held', 'released', 'charged'] as const
 
 /** Of the form that follows. Another form takes another number, and a reader for both. */

@@ -38,7 +38,14 @@ export interface Genuine {
 }
 
 /** On the wire with `invalid_batch_settlement_nano_` in front. */
-export type ProofRefusal = 'channel_not_found' | 'payload' | 'mac' | 'proof' | 'step_exceeded' | 'busy'
+export type ProofRefusal =
+  | 'channel_not_found'
+  | 'channel_recovering'
+  | 'payload'
+  | 'mac'
+  | 'proof'
+  | 'step_exceeded'
+  | 'busy'
 
 export type Judged =
   | Genuine
@@ -131,6 +138,7 @@ export function createJudge(options: {
 
     const channel = await channels.recentState(proof.channelId)
     if (channel === undefined) return refused('channel_not_found')
+    if (channel.phase === 'recovering') return refused('channel_recovering')
     const id = bytesToHex(sha256(encodeUtf8(paymentId)).subarray(0, 16))
     const fingerprint = bytesToHex(hash.subarray(0, 16))
     const answer = use === 'pay' ? answered(channel, { id, fingerprint }) : undefined

@@ -10,8 +10,11 @@ import { MAX_RAW } from '../nano/raw.ts'
 
 /** Amounts in raw, times in Unix time in ms. */
 export interface Channel {
-  /** `closing`: no payment begins any more. `refunding`: the refund is signed. `closed`: nothing is owed any more. */
-  readonly phase: 'open' | 'closing' | 'refunding' | 'closed'
+  /**
+   * `closing`: no payment begins any more. `refunding`: the refund is signed. `closed`: nothing is owed any more.
+   * `recovering`: of a store that was lost. Nothing happens in it until the operator has confirmed what is to be refunded.
+   */
+  readonly phase: 'open' | 'closing' | 'refunding' | 'closed' | 'recovering'
   readonly expiresAtMs: number
   /** What was deposited in all. */
   readonly deposit: bigint
@@ -63,6 +66,7 @@ const MAX_DEPOSITS = 64
 export type ChannelRefusal =
   | 'channel_closed'
   | 'channel_expired'
+  | 'channel_recovering'
   | 'payment_identifier_conflict'
   | 'busy'
   | 'cumulative_exceeds_deposit'
@@ -95,6 +99,24 @@ export const openChannel = (opening: {
   floor: -1n,
   refundBlock: undefined,
 })
+
+/** A channel that another store knew, as we said then that it stands. It authorises nothing more. */
+export const recoverChannel = (opening: {
+  readonly deposit: bigint
+  readonly charged: bigint
+  readonly depositBlock: string
+  readonly expiresAtMs: number
+}): Channel => {
+  const { charged } = opening
+  return { ...openChannel(opening), phase: 'recovering', authorized: charged, charged, floor: opening.deposit }
+}
+
+/** The operator has seen that it was not refunded, and says what it was charged: from here on it closes. False: it cannot be so. */
+export function confirmRecovery(channel: Channel, charged = channel.charged): Step<boolean> {
+  const isPossible = charged >= channel.charged && charged <= channel.deposit
+  if (channel.phase !== 'recovering' || !isPossible) return stay(channel, false)
+  return stay({ ...channel, phase: 'closing', authorized: charged, charged }, true)
+}
 
 const isHeld = ({ state, leaseEndsAtMs }: Payment, nowMs: number): boolean => state === 'held' && leaseEndsAtMs > nowMs
 
@@ -296,7 +318,7 @@ export function release(channel: Channel, held: Held, limits: ChannelLimits): St
 
 /** Whether a further deposit could be added. To be asked before the deposit's block is claimed for good. */
 export function canTopUp(channel: Channel, amount: bigint, nowMs: number): ChannelRefusal | undefined {
-  if (channel.phase !== 'open') return 'channel_closed'
+  if (channel.phase !== 'open') return channel.phase === 'recovering' ? 'channel_recovering' : 'channel_closed'
   if (nowMs >= channel.expiresAtMs) return 'channel_expired'
   const isTooMuch = channel.depositBlocks.length >= MAX_DEPOSITS || channel.deposit + amount > MAX_RAW
   return isTooMuch ? 'deposit_mismatch' : undefined
@@ -311,7 +333,7 @@ export function topUp(
   { amount, depositBlock }: { readonly amount: bigint; readonly depositBlock: string },
 ): Step<ChannelRefusal | 'added'> {
   if (channel.depositBlocks.includes(depositBlock)) return stay(channel, 'added')
-  if (channel.phase === 'refunding' || channel.phase === 'closed') return stay(channel, 'channel_closed')
+  if (channel.phase !== 'open' && channel.phase !== 'closing') return stay(channel, 'channel_closed')
   const depositBlocks = [...channel.depositBlocks, depositBlock]
   return stay({ ...channel, deposit: channel.deposit + amount, depositBlocks }, 'added')
 }
@@ -325,7 +347,7 @@ export const beginClose = (channel: Channel): Step<void> =>
  * payment may still end, or when no close was begun.
  */
 export function freeze(before: Channel, nowMs: number): Step<bigint | undefined> {
-  if (before.phase === 'open') return stay(before, undefined)
+  if (before.phase === 'open' || before.phase === 'recovering') return stay(before, undefined)
   if (before.phase !== 'closing') return stay(before, unspent(before))
   const channel = releaseLapsed(before, nowMs)
   if (channel.payments.some(({ state }) => state === 'held')) return stay(before, undefined)

@@ -86,6 +86,13 @@ export interface OpenPayload {
   readonly authorization?: Signature
   readonly certificate?: Readonly<Record<string, unknown>>
   readonly proof?: ShownProof
+  /** Shown to a payee that has lost its store: the latest that it said of this channel, with its receipt. */
+  readonly acknowledged?: Acknowledged
+}
+
+/** `requestHash`: 64 hex digits, where the receipt is about a payment. */
+export type Acknowledged = Pick<ChannelOutcome, 'commitmentId' | 'chargedAmount' | 'channelState' | 'receipt'> & {
+  readonly requestHash?: string
 }
 
 /** Adds a further deposit with the channel's tag, sent by the channel's payer. The MAC is over `topUpBytes`. */
@@ -129,7 +136,7 @@ export type ChannelPayload = OpenPayload | ShownProof | TopUpPayload | Authorize
 /** How a channel stands. At every moment `charged + reserved <= authorized <= deposit`. */
 export interface ChannelState {
   readonly channelId: ChannelId
-  readonly phase: 'open' | 'closing' | 'refunding' | 'closed'
+  readonly phase: 'open' | 'closing' | 'refunding' | 'closed' | 'recovering'
   readonly deposit: string
   readonly authorized: string
   readonly charged: string
@@ -239,16 +246,31 @@ export function decodeProof(value: unknown): ShownProof | undefined {
 function decodeOpen(fields: Fields): OpenPayload | undefined {
   const { macKey, authorization, certificate } = fields
   const config = readConfig(fields.config)
-  const isDeposit = hasKeys(fields, ['type', 'config', 'macKey', 'blockHash', 'authorization'], ['proof'])
+  const isDeposit = hasKeys(
+    fields,
+    ['type', 'config', 'macKey', 'blockHash', 'authorization'],
+    ['proof', 'acknowledged'],
+  )
   const isCertified = hasKeys(fields, ['type', 'config', 'macKey', 'certificate'], ['proof'])
   if (config === undefined || !isHex32(macKey) || isCertified !== (config.custodian === 'issuer')) return undefined
   const proof = 'proof' in fields ? decodeProof(fields.proof) : undefined
   if ('proof' in fields && proof === undefined) return undefined
-  const rest = { ...(proof && { proof }) }
+  const acknowledged = 'acknowledged' in fields ? decodeAcknowledged(fields.acknowledged) : undefined
+  if ('acknowledged' in fields && acknowledged === undefined) return undefined
+  const rest = { ...(proof && { proof }), ...(acknowledged && { acknowledged }) }
   if (isCertified) return isFields(certificate) ? { type: 'open', config, macKey, certificate, ...rest } : undefined
   if (!isDeposit || !isHex32(fields.blockHash) || !isHex64(authorization)) return undefined
   const evidence = { blockHash: blockHash(fields.blockHash), authorization: signature(authorization) }
   return { type: 'open', config, macKey, ...evidence, ...rest }
+}
+
+function decodeAcknowledged(value: unknown): Acknowledged | undefined {
+  const outcome = decodeOutcome(value)
+  const hash = isFields(value) ? value.requestHash : undefined
+  if (outcome?.receipt === undefined || !(hash === undefined || isHex32(hash))) return undefined
+  const { commitmentId, chargedAmount, channelState, receipt } = outcome
+  const about = { ...(commitmentId && { commitmentId }), ...(chargedAmount && { chargedAmount }) }
+  return { ...about, channelState, receipt, ...(hash !== undefined && { requestHash: hash }) }
 }
 
 function decodeState(fields: Fields): StatePayload | undefined {
@@ -307,7 +329,7 @@ function makeShapes() {
   const receipt = z.object({ issuedAt: seconds, signature: hex64 })
   const state = z.object({
     channelId: hex32,
-    phase: z.enum(['open', 'closing', 'refunding', 'closed']),
+    phase: z.enum(['open', 'closing', 'refunding', 'closed', 'recovering']),
     deposit: amount,
     authorized: amount,
     charged: amount,

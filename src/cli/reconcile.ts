@@ -16,10 +16,11 @@ import {
   wholeNumber,
 } from './command.ts'
 import { csvOf, jsonOf, summaryOf, tableOf } from './listing.ts'
+import { decideOnChannels } from './reconcile-channels.ts'
 import { printLine } from './terminal.ts'
 
 const description = `Lists every confirmed send to an account with what became of it, so that you can refund what a client lost. \
-Changes nothing.`
+Changes nothing, but what --refund and --accept say about channels.`
 
 const after = `
 States:
@@ -33,6 +34,10 @@ States:
 A client cannot use any more what is undelivered, nor what is unmatched with the note 'paid twice'
 or 'cut digits'. It can still present the rest until the time of its offer and claimWindowMs have
 passed: who refunds before that may have served it as well.
+
+With --channels, --account is the deposit account. Listed are channels that the store has lost, as their
+clients showed with receipts, and sends that the store does not know: as long as there are any, nothing
+is refunded. The paywall's processes do what is decided here, with their next sweep.
 
 With --csv and --json the summary goes to the error output.
 
@@ -72,15 +77,40 @@ export const reconcile: MakeCommand = (terminal) =>
         .argParser(priceList)
         .default([] as readonly Raw[], 'none'),
     )
+    .option('--channels', 'what is to be decided about channels whose store was lost or restored, in place of payments')
+    .option('--refund <channel>', 'with --channels: refund this one, which was not refunded before')
+    .addOption(
+      new Option(
+        '--charged <xno>',
+        'with --refund: what it was charged in all, if more than its receipt says',
+      ).argParser(parsedBy(parseXno)),
+    )
+    .addOption(
+      new Option('--despite <hash>', 'with --refund: a send that was for something else; repeat it for several')
+        .argParser(textList)
+        .default([] as readonly string[], 'none'),
+    )
+    .addOption(
+      new Option('--accept <hash>', 'with --channels: a send that is all right; repeat it for several')
+        .argParser(textList)
+        .default([] as readonly string[], 'none'),
+    )
     .option('--csv', 'comma-separated values, with a header')
     .addOption(new Option('--json', 'one JSON object for each send, on a line of its own').conflicts('csv'))
     .addHelpText('after', after)
     .action(async ({ account, claimWindowMs, since = Date.now() - claimWindowMs, price, csv, json, ...options }) => {
+      const { channels, refund, charged, despite, accept } = options
+      if (!channels && (refund ?? charged ?? despite[0] ?? accept[0]) !== undefined)
+        throw new UsageError('--refund, --charged, --despite and --accept go with --channels.')
       if (account === undefined)
         throw new UsageError('--account (or NANO402_PAY_TO) must name the account that is paid.')
       const node = createRpc({ endpoints: requiredRpc(options.rpc), network: options.network })
       const store = await openExisting(options.store)
       try {
+        if (channels) {
+          const decisions = { refund, charged, despite, accept, json }
+          return await decideOnChannels(terminal, { node, store, account }, decisions)
+        }
         const result = await compare({ node, store, account, sinceMs: since, prices: price, claimWindowMs })
         const summary = summaryOf(result, since)
         terminal.stdout.write((csv ? csvOf : json ? jsonOf : tableOf)(result.sends))
@@ -91,6 +121,8 @@ export const reconcile: MakeCommand = (terminal) =>
         await store.close()
       }
     })
+
+const textList = (text: string, before: readonly string[]) => [...before, text]
 
 const priceList = (text: string, before: readonly Raw[]) => [...before, parsedBy(parseXno)(text)]
 

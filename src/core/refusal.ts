@@ -45,7 +45,7 @@ const OF_CHANNELS = {
     authorization: [402],
     step_exceeded: [402],
   },
-  ...{ channel_not_found: [402], channel_closed: [402], channel_expired: [402] },
+  ...{ channel_not_found: [402], channel_closed: [402], channel_expired: [402], channel_recovering: [402] },
   ...{ deposit_mismatch: [402], deposit_claimed: [402], deposit_unconfirmed: [503, 1] },
   ...{ cumulative_exceeds_deposit: [402], insufficient_authorization: [402] },
   ...{ payment_identifier_conflict: [409], busy: [409, 1] },

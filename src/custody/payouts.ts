@@ -23,6 +23,7 @@ import {
   type StateBlockJson,
 } from '../nano/index.ts'
 import { accountInfo, type NanoNode } from '../rpc/index.ts'
+import type { SentBlocks } from './chain.ts'
 import { withLock } from './lock.ts'
 
 export interface PayoutOrder {
@@ -64,6 +65,8 @@ export interface PayoutsOptions {
   readonly store: Store
   /** Named in every block. Undefined: the account keeps the one it has. */
   readonly representative?: NanoAddress
+  /** Nothing is sent while the account's chain has a send that is not known here. Undefined: that is somebody else's to see. */
+  readonly sent?: SentBlocks
   /** For how long a process that was killed keeps the others from the account. */
   readonly leaseMs?: number
 }
@@ -98,7 +101,7 @@ interface Turn {
 }
 
 export function createPayouts(options: PayoutsOptions): Payouts {
-  const { key, node, work, store, representative, leaseMs = LEASE_MS } = options
+  const { key, node, work, store, representative, sent: sentBlocks, leaseMs = LEASE_MS } = options
   const self = randomHex(8)
   const openWallet = (): Wallet => createWallet({ key, node, work, representative, emit: () => {} })
   let wallet = openWallet()
@@ -172,7 +175,11 @@ export function createPayouts(options: PayoutsOptions): Payouts {
       signal: new AbortController().signal,
       beforeSigning: () => {},
       // Whoever was overtaken fails here, and its block is never seen by anybody.
-      onSigned: async (block) => void (await write(order.id, known.version, { to, amount, block: blockToJson(block) })),
+      async onSigned(block) {
+        await sentBlocks?.requireKnown(block.previous)
+        await sentBlocks?.note(hashBlock(block))
+        await write(order.id, known.version, { to, amount, block: blockToJson(block) })
+      },
     })
     if (sent.failure !== undefined) throw sent.failure
     return { hash: sent.hash, confirmed: (await fateOf(node, sent.block)) === 'confirmed' }

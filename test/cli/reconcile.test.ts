@@ -1,7 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NodeRefusedError } from 'nano402'
+import { receivable } from 'nano402/rpc'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { encodePayload } from '../../src/channel/wire.ts'
+import { type Channel, freshWallet, outcomeOf, prepareChannel } from '../channel/client.ts'
+import { openChannelShop } from '../channel/shop.ts'
 import { serve } from '../rpc/support.ts'
 import { startExample } from '../support/child.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
@@ -43,6 +47,33 @@ async function aDay() {
   await shop.paywall.close()
   return { bought: bought.hash, amount: bought.offer.amount, lost: lost.hash, cut }
 }
+
+describe('nano402 reconcile --channels', () => {
+  test('shows a channel that a lost store knew, refuses a refund that may have been made, and has it made otherwise', async () => {
+    const wallet = freshWallet()
+    const before = openChannelShop(world, { wallet })
+    const purse = await world.purse()
+    const channel = await prepareChannel(before.ask, purse)
+    await channel.open()
+    const { channelState, receipt } = outcomeOf(await channel.state())
+    await before.paywall.close({ timeoutMs: 1 })
+    const after = openChannelShop(world, { wallet, store, channel: { sweepSeconds: 1 } })
+    account = channel.offer.payTo
+    const none = await run('--channels')
+    expect(none).toMatchObject({ status: 0, out: expect.stringContaining('0 channels') })
+    const acknowledged = { channelState, receipt }
+    const at = channel.on(after.ask) as Channel
+    await at.present({ ...encodePayload(await channel.opening()), acknowledged })
+    const listed = await run('--channels')
+    expect(listed).toMatchObject({ status: 3, err: '', out: expect.stringContaining(`${channel.id}: deposited 0.1`) })
+    expect(await run('--refund', channel.id)).toMatchObject({ status: 2 })
+    expect(await run('--channels', '--refund', 'A'.repeat(64))).toMatchObject({ status: 2 })
+    const decided = await run('--channels', '--refund', channel.id, '--charged', '0.05', '--json')
+    expect({ ...decided, out: JSON.parse(decided.out) }).toMatchObject({ status: 0, out: { recovering: [] } })
+    const due = () => receivable(world.devnet, purse.account, { count: 5 })
+    await expect.poll(due, { timeout: 10_000 }).toMatchObject([{ amount: 5n * 10n ** 28n + channel.tag }])
+  })
+})
 
 describe('nano402 reconcile', () => {
   test('shows a table with what became of each payment, says how many, and ends with 3 when some are not matched', async () => {

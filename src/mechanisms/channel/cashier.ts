@@ -12,6 +12,7 @@ import { hmacSha256, sha256 } from '../../channel/sha256.ts'
 import {
   type AuthorizePayload,
   CHANNEL_SCHEME,
+  type ChannelOffer,
   type ChannelOutcome,
   type ClosePayload,
   commitmentId,
@@ -326,7 +327,7 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     if (bytesToHex(sha256(hexToBytes(macKey))) !== config.macKeyHash) return refuse('mac')
     const id = channelId(config)
     if (proof !== undefined && proof.channelId !== id) return refuse('payload')
-    if (issuedAtMs < (await payee.store.epochMs())) return refusal('store_reset')
+    if (issuedAtMs < (await payee.store.epochMs())) return recover(payload, offer, visit)
 
     const known = await channels.state(id)
     if (!known?.depositBlocks.includes(block)) {
@@ -344,6 +345,31 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
       payee.emit?.({ type: 'channel_opened', mode: config.mode, amount })
     }
     return proof ? pay(proof, visit, block) : replied(config, await outcomeOf(config, id), block)
+  }
+
+  /**
+   * A channel of a store that was lost. What we signed says how it stood then, and that this block was its deposit's; what was
+   * charged since then nobody knows. It may only close, once the operator has seen that it was not refunded before.
+   */
+  async function recover(payload: OpenPayload, offer: ChannelOffer, { request }: Visit): Promise<Refusal> {
+    const { config, macKey, blockHash: block, authorization, acknowledged } = payload
+    if (block === undefined || acknowledged === undefined) return refusal('store_reset')
+    const id = channelId(config)
+    const { channelState: said } = acknowledged
+    if (said.channelId !== id || said.phase === 'closed' || !(await receipts.isOurs(acknowledged))) {
+      return refuse('proof')
+    }
+    const [min, max] = [BigInt(offer.minDeposit), BigInt(offer.maxDeposit)]
+    const wanted = { asker: offer.nonce, payer: config.payer, tag: depositTag(config.nonce), min, max }
+    const amount = await deposits.find(block, wanted, request)
+    if (amount === 'too_many_attempts') return refusal(amount)
+    if (typeof amount === 'string') return refuse(amount)
+    if (!isOpeningAuthorized(config, block, authorization)) return refuse('authorization')
+    if (!mayOpen(config.payer)) return refuse('busy')
+    const known = { block, deposit: BigInt(said.deposit), charged: BigInt(said.charged) }
+    const terms = { config, macKey, deposits: { min: offer.minDeposit, max: offer.maxDeposit } }
+    const taken = await channels.recover(terms, known)
+    return taken === 'recovering' ? correct(`${PREFIX}channel_recovering`, terms, id) : refuse(taken)
   }
 
   async function topUp({ channelId: id, blockHash: block, mac }: TopUpPayload, { request }: Visit) {
@@ -390,7 +416,10 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     if (!isMac(terms, closeBytes(id), mac)) return refuse('mac')
     // A block can take longer than a client waits. It is made all the same, and the client asks again.
     const closed = await within(payee.confirmTimeoutMs, closing.close(id))
-    if (closed === 'busy') return correct(`${PREFIX}busy`, terms, id)
+    if (closed === 'busy') {
+      const isRecovering = (await channels.state(id))?.phase === 'recovering'
+      return correct(`${PREFIX}${isRecovering ? 'channel_recovering' : 'busy'}`, terms, id)
+    }
     if (closed === 'channel_not_found') return refuse(closed)
     return replied(terms.config, await outcomeOf(terms.config, id), closed?.refund)
   }

@@ -16,7 +16,7 @@ export type Closed = 'busy' | 'channel_not_found' | { readonly refund: BlockHash
 export interface Closing {
   /** Asked again, it goes on; asked of a closed channel, it says by which block. Rejects with what store and node have to say. */
   close(id: ChannelId): Promise<Closed>
-  /** Closes what has expired, and goes on with what was begun here. Never rejects. */
+  /** Closes what has expired, and goes on with what was begun, here or by a process that is gone. Never rejects. */
   sweep(): Promise<void>
 }
 
@@ -36,11 +36,12 @@ export function createClosing({ channels, payouts, ledger, confirmTimeoutMs, emi
 
   async function settle(id: ChannelId): Promise<Closed> {
     const terms = await channels.terms(id)
-    if (terms === undefined) return 'channel_not_found'
-    if (!begun.has(id)) begun.set(id, Date.now())
+    // A store may have channels of other payees, too: this account owes them nothing.
+    if (terms?.config.payee !== payouts.address) return 'channel_not_found'
     await channels.beginClose(id)
     const amount = await channels.freeze(id)
     if (amount === undefined) return 'busy'
+    if (!begun.has(id)) begun.set(id, Date.now())
     const channel = await channels.state(id)
     if (channel?.phase === 'closed') {
       begun.delete(id)
@@ -84,8 +85,8 @@ export function createClosing({ channels, payouts, ledger, confirmTimeoutMs, emi
     close,
     async sweep() {
       const quietly = (id: ChannelId) => close(id).catch(() => {}) // told already, and asked again next time
-      for (const id of [...begun.keys()]) await quietly(id)
       try {
+        for await (const id of channels.unfinished()) await quietly(id)
         for await (const id of channels.expired()) await quietly(id)
       } catch {
         // the store does not answer: the next time it may

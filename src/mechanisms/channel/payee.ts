@@ -8,8 +8,15 @@ import { createWorkSource, type WorkOption } from '../../client/work.ts'
 import type { EventListener } from '../../core/events.ts'
 import type { Seal } from '../../core/seal.ts'
 import type { Store } from '../../core/store.ts'
+import { createSentBlocks } from '../../custody/chain.ts'
 import { createPayouts } from '../../custody/payouts.ts'
-import { type NanoAddress, type PrivateKey, WORK_THRESHOLDS } from '../../nano/index.ts'
+import {
+  derivePublicKey,
+  type NanoAddress,
+  type PrivateKey,
+  publicKeyToAddress,
+  WORK_THRESHOLDS,
+} from '../../nano/index.ts'
 import type { Ledger, NanoNode, Network } from '../../rpc/index.ts'
 import { unref } from '../../rpc/wait.ts'
 import { type Closing, createClosing } from './closing.ts'
@@ -65,8 +72,9 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
   const { settings, key, representative, seal, store, node, ledger, network, realm } = options
   const { origin, confirmTimeoutMs, emit } = options
   const work = createWorkSource(options.work, node, WORK_THRESHOLDS[network])
-  const payouts = createPayouts({ key, node, work, store, ...(representative && { representative }) })
-  const account = payouts.address
+  const account = publicKeyToAddress(derivePublicKey(key))
+  const sent = createSentBlocks({ store, node, account })
+  const payouts = createPayouts({ key, node, work, store, sent, ...(representative && { representative }) })
   const receipts = await createReceipts(key)
   const channels = createChannels({ store, onConflict: () => emit?.({ type: 'channel_conflict' }) })
   const closing = createClosing({ channels, payouts, ledger, confirmTimeoutMs, emit })
@@ -77,6 +85,7 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
   }
 
   const sweep = async () => {
+    await sent.begin().catch(() => {}) // a node that is down: the next time
     await closing.sweep()
     await refundUnopened(unopened).catch((fault: unknown) => emit?.({ type: 'refund_failed', fault }))
   }
