@@ -1,143 +1,234 @@
 /**
- * What one payment of a channel costs a server, without HTTP: a proof is judged, reserved, and charged.
- * `tsx --tsconfig bench/tsconfig.json bench/channels.ts`, with `--payments 20000 --json`. With `--redis redis://...` on Redis as
- * well.
+ * What a request costs that is paid in a channel, over sockets, with the server in a process of its own: `npm run
+ * bench:channels`, with `--payments 2000 --rounds 7 --connections 16 --tokens 1000000 --stores memory,redis --json`, and
+ * `--profile <folder>` for a CPU profile of each server. README.md says what the numbers mean.
  */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { ed25519Signer } from '#channel/ed25519'
-import { proofBytes, requestHash } from '../src/channel/binding.ts'
-import { createChannels } from '../src/channel/channels.ts'
-import { type ChannelConfig, channelId } from '../src/channel/config.ts'
+import { serveDevnet } from 'nano402/devnet/server'
 import { createChain, MAX_K } from '../src/channel/payword.ts'
-import { createJudge } from '../src/channel/proof.ts'
-import { hmacSha256 } from '../src/channel/sha256.ts'
-import type { ShownProof } from '../src/channel/wire.ts'
 import { randomBytes } from '../src/core/bytes.ts'
-import type { Store } from '../src/core/store.ts'
-import { bytesToHex } from '../src/nano/hex.ts'
-import { blockHash, derivePrivateKey, derivePublicKey, publicKeyToAddress } from '../src/nano/index.ts'
-import { memoryStore } from '../src/stores/memory.ts'
-import { openStore } from '../src/stores/open.node.ts'
+import { type Ask, type Channel, freshWallet, prepareChannel } from '../test/channel/client.ts'
+import { hasRedis, startRedis } from '../test/support/redis.ts'
+import { createWorld, type World } from '../test/support/world.ts'
+import type { Question, Usage } from './channel-server.ts'
+import { pace, requestBytes, saturate } from './load.ts'
+import { collectGarbage, median, rounded } from './measure.ts'
 
 const { values: options } = parseArgs({
   options: {
-    payments: { type: 'string', default: '20000' },
-    redis: { type: 'string' },
+    payments: { type: 'string', default: '2000' },
+    rounds: { type: 'string', default: '7' },
+    connections: { type: 'string', default: '16' },
+    tokens: { type: 'string', default: '1000000' },
+    stores: { type: 'string', default: 'memory,redis' },
+    profile: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
-const payments = Number(options.payments)
+const [payments, rounds, connections, tokens] = [
+  Number(options.payments),
+  Number(options.rounds),
+  Number(options.connections),
+  Number(options.tokens),
+]
+/** Rounds before those that count, in which the engine compiles. */
+const WARM_UPS = 3
+const say = (line: string) => options.json || console.log(line)
 
-const UNIT = 10n ** 24n
-const REQUEST = { method: 'GET', url: 'https://api.example.com/report?for=2026', bodyHash: new Uint8Array(32) }
-const account = publicKeyToAddress(derivePublicKey(derivePrivateKey('1'.repeat(64), 0)))
-const hex = (length: number) => bytesToHex(randomBytes(length))
-
-interface Payment {
-  readonly proof: ShownProof
-  readonly paymentId: string
+interface Server {
+  readonly url: string
+  usage(question: Exclude<Question, 'stop'>): Promise<Usage>
+  stop(): Promise<void>
 }
 
-/** Everything that a client would send, made before the clock runs. */
-async function prepare(mode: ChannelConfig['mode']) {
-  const [salt, macKey] = [randomBytes(16), randomBytes(32)]
-  const chain = await createChain({ seed: randomBytes(32), salt, maxK: Math.max(payments, 1) })
-  const signer = await ed25519Signer(randomBytes(32))
-  const agreement = {
-    ...({ network: 'nano:devnet', custodian: 'payee', payer: account, payee: account, refundTo: account } as const),
-    ...{ origin: 'https://api.example.com', macKeyHash: hex(32), salt: bytesToHex(salt), nonce: hex(16) },
-    ...{ expiresAt: Math.floor(Date.now() / 1_000) + 86_400, closeGrace: 60 },
+async function openServer(world: World, rpc: string, store: string): Promise<Server> {
+  const { network, payTo, secret } = world.options
+  const terms = { price: '0.000001', wallet: freshWallet(), mechanisms: ['channel', 'session'] }
+  const settings = JSON.stringify({ network, payTo, secret, rpc, store, ...terms })
+  const profiling = options.profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', options.profile]
+  const execArgv = [...process.execArgv, ...profiling]
+  const child = fork(fileURLToPath(new URL('channel-server.ts', import.meta.url)), [settings], { execArgv })
+  const [{ url }] = await once(child, 'message')
+  return {
+    url,
+    async usage(question) {
+      child.send(question)
+      return (await once(child, 'message'))[0] as Usage
+    },
+    async stop() {
+      child.send('stop')
+      await once(child, 'exit')
+    },
   }
-  const config: ChannelConfig =
-    mode === 'payword-sha256'
-      ? { ...agreement, mode, unit: String(UNIT), root: bytesToHex(chain.root), maxK: chain.maxK }
-      : { ...agreement, mode, sessionKey: bytesToHex(signer.publicKey) }
-  const id = channelId(config)
-  const mac = hmacSha256(macKey)
-  const shown: Payment[] = []
-  for (let k = 1; k <= payments; k++) {
-    const paymentId = `payment-${k}`.padEnd(32, '-')
-    const said = { channelId: id, paymentId, requestHash: requestHash(REQUEST) }
-    const cumulative = BigInt(k) * UNIT
-    if (mode === 'payword-sha256') {
-      const bytes = mac(proofBytes('token', { ...said, reach: String(k) }))
-      const proof = {
-        type: 'token',
-        channelId: id,
-        k,
-        token: bytesToHex(chain.token(k)),
-        mac: bytesToHex(bytes),
-      } as const
-      shown.push({ paymentId, proof })
-    } else {
-      const statement = proofBytes('voucher', { ...said, reach: String(cumulative) })
-      const [signature, tag] = [bytesToHex(await signer.sign(statement)), bytesToHex(mac(statement))]
-      shown.push({ paymentId, proof: { type: 'voucher', channelId: id, cumulative, signature, mac: tag } })
+}
+
+type Mode = 'payword-sha256' | 'voucher-ed25519'
+
+/** What a client sends in a channel, made before the clock runs. */
+interface Payer {
+  /** The next so many payments. */
+  next(count: number): Promise<readonly Record<string, string>[]>
+}
+
+async function openPayer(world: World, { url }: Server, mode: Mode, { receipt }: { receipt: boolean }): Promise<Payer> {
+  const ask: Ask = (path, init) => fetch(url + path, init)
+  const channel = await prepareChannel(ask, await world.purse(), { mode, maxK: MAX_K, deposit: 2n * 10n ** 30n })
+  const { status } = await channel.openOnly()
+  if (status !== 204) throw new Error(`A channel was not opened: ${status}.`)
+  const made: Record<string, string>[] = []
+  const keeping = channel.on(async (_path, init) => {
+    made.push(init?.headers as Record<string, string>)
+    return new Response()
+  }) as Channel
+  let k = 0
+  return {
+    async next(count) {
+      for (let i = 0; i < count; i++) await keeping.pay(++k, { change: receipt ? {} : { receipt: false } })
+      return made.splice(0)
+    },
+  }
+}
+
+/** One line of the table. CPU is the server's: of the whole process, garbage collection included. */
+interface Row {
+  readonly store: string
+  readonly subject: string
+  readonly requestsPerSecond: number
+  readonly cpuMicros: number
+  /** Above the bare route that was asked in the same round, with the same headers. */
+  readonly addedCpuMicros: number
+}
+
+interface Latency {
+  readonly store: string
+  readonly requestsPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+async function compare(world: World, server: Server, store: string): Promise<readonly Row[]> {
+  const payers = {
+    payword: await openPayer(world, server, 'payword-sha256', { receipt: false }),
+    voucher: await openPayer(world, server, 'voucher-ed25519', { receipt: false }),
+    'payword, receipts': await openPayer(world, server, 'payword-sha256', { receipt: true }),
+  }
+  const samples = new Map<string, { cpuMicros: number; perSecond: number; added: number }[]>()
+  const measure = async (requests: readonly Buffer[]) => {
+    const before = await server.usage('cpu')
+    const seconds = await saturate(server.url, requests, connections)
+    const after = await server.usage('cpu')
+    return { cpuMicros: (after.cpuMicros - before.cpuMicros) / payments, perSecond: payments / seconds }
+  }
+  for (let round = 0; round < WARM_UPS + rounds; round++) {
+    const batches = await Promise.all(
+      Object.entries(payers).map(async ([name, payer]) => [name, await payer.next(payments)] as const),
+    )
+    const [first] = batches
+    const bare = await measure((first?.[1] ?? []).map((headers) => requestBytes('/bare', headers)))
+    const ours = [['bare', bare] as const]
+    const turn = round % batches.length
+    for (const [name, headers] of [...batches.slice(turn), ...batches.slice(0, turn)]) {
+      ours.push([name, await measure(headers.map((one) => requestBytes('/report', one)))])
+    }
+    if (round < WARM_UPS) continue
+    for (const [name, sample] of ours) {
+      const known = samples.get(name) ?? []
+      samples.set(name, [...known, { ...sample, added: sample.cpuMicros - bare.cpuMicros }])
     }
   }
-  return { id, terms: { config, macKey: bytesToHex(macKey) }, shown }
+  return [...samples].map(([subject, own]) => ({
+    ...{ store, subject },
+    requestsPerSecond: Math.round(median(own.map(({ perSecond }) => perSecond))),
+    cpuMicros: rounded(median(own.map(({ cpuMicros }) => cpuMicros))),
+    addedCpuMicros: rounded(median(own.map(({ added }) => added))),
+  }))
 }
 
-interface Row {
-  readonly mode: string
-  readonly store: string
-  readonly inFlight: number
-  readonly paymentsPerSecond: number
-  /** Of this process, all of it. */
-  readonly cpuMicros: number
+/** At half of what it can do, for five seconds. */
+async function latencyOf(world: World, server: Server, store: string, saturation: number): Promise<Latency> {
+  const payer = await openPayer(world, server, 'payword-sha256', { receipt: false })
+  const perSecond = Math.round(saturation / 2)
+  const requests = (await payer.next(5 * perSecond)).map((headers) => requestBytes('/report', headers))
+  const took = await pace(server.url, requests, { perSecond, connections: 64 })
+  const sorted = [...took].sort((a, b) => a - b)
+  const at = (share: number) => Math.round(100 * (sorted[Math.floor(share * sorted.length)] ?? 0)) / 100
+  return { store, requestsPerSecond: perSecond, p50Ms: at(0.5), p99Ms: at(0.99) }
 }
 
-async function measure(
-  mode: ChannelConfig['mode'],
-  at: { name: string; store: Store; inFlight: number },
-): Promise<Row> {
-  const { id, terms, shown } = await prepare(mode)
-  const channels = createChannels({ store: at.store })
-  const judge = createJudge({ channels })
-  await channels.open(terms, { block: blockHash(hex(32)), amount: BigInt(payments) * UNIT })
-  const pay = async ({ proof, paymentId }: Payment) => {
-    const judged = await judge({ proof, paymentId, request: REQUEST, use: 'pay' })
-    if (judged.kind !== 'genuine') throw new Error(JSON.stringify(judged))
-    const order = { ...judged, owner: 'bench', amount: UNIT, leaseEndsAtMs: Date.now() + 60_000 }
-    const reserved = await channels.authorizeAndReserve(id, order)
-    if (reserved !== 'reserved' || !(await channels.charge(id, order))) throw new Error(String(reserved))
+interface Memory {
+  readonly paid: number
+  readonly heapMb: number
+  readonly residentMb: number
+}
+
+/** What the server holds, after each tenth of so many tokens of one channel. */
+async function memoryOf(world: World, server: Server): Promise<readonly Memory[]> {
+  const payer = await openPayer(world, server, 'payword-sha256', { receipt: false })
+  const found: Memory[] = []
+  const tenth = Math.ceil(tokens / 10)
+  for (let paid = 0; paid < tokens; ) {
+    for (const end = paid + tenth; paid < end; ) {
+      const batch = await payer.next(Math.min(10_000, end - paid))
+      const requests = batch.map((headers) => requestBytes('/report', headers))
+      await saturate(server.url, requests, connections)
+      paid += batch.length
+    }
+    const { heapBytes = 0, residentBytes = 0 } = await server.usage('memory')
+    found.push({ paid, heapMb: rounded(heapBytes / 1e6), residentMb: rounded(residentBytes / 1e6) })
   }
-  const started = { cpu: process.cpuUsage(), ms: performance.now() }
-  const queue = shown.values()
-  await Promise.all(
-    Array.from({ length: at.inFlight }, async () => {
-      for (const one of queue) await pay(one)
-    }),
-  )
-  const { user, system } = process.cpuUsage(started.cpu)
-  const seconds = (performance.now() - started.ms) / 1_000
-  const charged = (await channels.state(id))?.charged
-  if (charged !== BigInt(payments) * UNIT) throw new Error(`Charged ${charged}.`)
-  const [paymentsPerSecond, cpuMicros] = [
-    Math.round(payments / seconds),
-    Math.round((10 * (user + system)) / payments) / 10,
-  ]
-  return { mode, store: at.name, inFlight: at.inFlight, paymentsPerSecond, cpuMicros }
+  return found
 }
 
-const chainStartMs = performance.now()
-await createChain({ seed: randomBytes(32), salt: randomBytes(16), maxK: MAX_K })
-const chainMs = Math.round(performance.now() - chainStartMs)
-
-const rows: Row[] = []
-const stores = [{ name: 'memory', open: async () => memoryStore() as Store }]
-const { redis } = options
-if (redis !== undefined) stores.push({ name: 'redis', open: () => openStore(redis) })
-for (const { name, open } of stores) {
-  const store = await open()
-  for (const mode of ['payword-sha256', 'voucher-ed25519'] as const) {
-    await measure(mode, { name, store, inFlight: 16 }) // the engine compiles
-    for (const inFlight of [1, 16]) rows.push(await measure(mode, { name, store, inFlight }))
+/** The longest chain, as a client makes it. */
+async function chainCost(): Promise<{ readonly ms: number; readonly heldKb: number; readonly firstTokenMs: number }> {
+  await createChain({ seed: randomBytes(32), salt: randomBytes(16), maxK: 10_000 }) // the engine compiles
+  const held = () => {
+    collectGarbage()
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
   }
-  await store.close()
+  const before = held()
+  const startMs = performance.now()
+  const chain = await createChain({ seed: randomBytes(32), salt: randomBytes(16), maxK: MAX_K })
+  const madeMs = performance.now()
+  chain.token(1)
+  const ms = Math.round(madeMs - startMs)
+  const firstTokenMs = rounded(performance.now() - madeMs)
+  const heldKb = Math.round((held() - before) / 1_000)
+  return { ms, heldKb, firstTokenMs: chain.maxK === MAX_K ? firstTokenMs : Number.NaN }
 }
-if (options.json) console.log(JSON.stringify({ chainMs, rows }))
-else {
-  console.log(`A chain of 2^20 tokens: ${chainMs} ms`)
-  console.table(rows)
+
+async function main(): Promise<void> {
+  const chain = await chainCost()
+  say(`A chain of 2^20 tokens: made in ${chain.ms} ms, holds ${chain.heldKb} kB, first token in ${chain.firstTokenMs} ms`)
+  const node = await serveDevnet({ confirmMs: 0 })
+  const world = await createWorld({ devnet: node.devnet })
+  const redis = hasRedis && options.stores.includes('redis') ? await startRedis() : undefined
+  const stores = [...(options.stores.includes('memory') ? ['memory'] : []), ...(redis ? ['redis'] : [])]
+  const rows: Row[] = []
+  const latencies: Latency[] = []
+  let memory: readonly Memory[] = []
+  for (const store of stores) {
+    const server = await openServer(world, node.url, store === 'redis' ? (redis?.url ?? '') : store)
+    const compared = await compare(world, server, store)
+    rows.push(...compared)
+    const saturation = compared.find(({ subject }) => subject === 'payword')?.requestsPerSecond ?? 0
+    latencies.push(await latencyOf(world, server, store, saturation))
+    await server.stop()
+  }
+  if (tokens > 0) {
+    const server = await openServer(world, node.url, 'memory')
+    memory = await memoryOf(world, server)
+    await server.stop()
+  }
+  await redis?.stop()
+  await node.close()
+  if (options.json) console.log(JSON.stringify({ chain, rows, latencies, memory }, undefined, 2))
+  else for (const table of [rows, latencies, memory]) console.table(table)
 }
+
+await main()
+process.exit(0)

@@ -1,7 +1,7 @@
 /**
  * Values in a store that change by pure functions, under its versioned compare-and-set. Of one process, all changes of one
- * key that wait are written together, so that a thousand requests on one channel are not a thousand writes; of several
- * processes, whoever was slower reads again and decides anew. What the last write left is kept at hand: the next write
+ * key that come in one turn of its event loop, or while a write is under way, are written together, so that a thousand
+ * requests on one channel are not a thousand writes; of several processes, whoever was slower reads again and decides anew. What the last write left is kept at hand: the next write
  * fails if it is not what the store has, and what would change nothing is decided again on what the store has.
  */
 import { LRUCache } from 'lru-cache'
@@ -57,6 +57,10 @@ interface Task<T> {
   readonly reject: (error: unknown) => void
 }
 
+/** When everything has been read that came in over the network in this turn. At once where there are no such turns. */
+const { setImmediate = queueMicrotask } = globalThis as { readonly setImmediate?: (task: () => void) => unknown }
+const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
 export function createRecords<T>({ store, encode, decode, keepUntilMs, onConflict }: RecordsOptions<T>): Records<T> {
   const atHand = new LRUCache<string, Entry<T>>({ max: AT_HAND })
   const waiting = new Map<string, Task<T>[]>()
@@ -100,6 +104,7 @@ export function createRecords<T>({ store, encode, decode, keepUntilMs, onConflic
 
   async function work(key: string, queue: Task<T>[]): Promise<void> {
     while (queue.length > 0) {
+      await endOfTurn()
       const tasks = queue.splice(0)
       try {
         const results = await apply(key, tasks)
