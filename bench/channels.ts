@@ -128,7 +128,7 @@ async function compare(world: World, server: Server, store: string): Promise<rea
     )
     const [first] = batches
     const bare = await measure((first?.[1] ?? []).map((headers) => requestBytes('/bare', headers)))
-    const ours = [['bare', bare] as const]
+    const ours: [string, typeof bare][] = [['bare', bare]]
     const turn = round % batches.length
     for (const [name, headers] of [...batches.slice(turn), ...batches.slice(0, turn)]) {
       ours.push([name, await measure(headers.map((one) => requestBytes('/report', one)))])
@@ -203,7 +203,9 @@ async function chainCost(): Promise<{ readonly ms: number; readonly heldKb: numb
 
 async function main(): Promise<void> {
   const chain = await chainCost()
-  say(`A chain of 2^20 tokens: made in ${chain.ms} ms, holds ${chain.heldKb} kB, first token in ${chain.firstTokenMs} ms`)
+  say(
+    `A chain of 2^20 tokens: made in ${chain.ms} ms, holds ${chain.heldKb} kB, first token in ${chain.firstTokenMs} ms`,
+  )
   const node = await serveDevnet({ confirmMs: 0 })
   const world = await createWorld({ devnet: node.devnet })
   const redis = hasRedis && options.stores.includes('redis') ? await startRedis() : undefined

@@ -43,8 +43,11 @@ export interface Answers {
   reply(settlement: SettlementResponse): Refused
   /** The headers that tell a client what became of the proof it presented. */
   settlementHeaders(settlement: SettlementResponse): readonly Header[]
-  /** The marks on an answer that was paid for: it belongs to this client alone, and scripts may read what it cost. */
-  paidHeaders(settlement: SettlementResponse, existing: HeaderReader): readonly Header[]
+  /**
+   * The marks on an answer that was paid for: it belongs to this client alone, and scripts may read what it cost. Without a
+   * settlement, that is said later.
+   */
+  paidHeaders(settlement: SettlementResponse | undefined, existing: HeaderReader): readonly Header[]
 }
 
 const EXPOSE = 'Access-Control-Expose-Headers'
@@ -74,7 +77,7 @@ export function createAnswers(wire: Wire, vary: readonly string[] = []): Answers
     reply: (settlement) => refused('reply', 204, [...wire.settled(settlement), ...unpaidHeaders.slice(1)], null),
     settlementHeaders: (settlement) => wire.settled(settlement),
     paidHeaders: (settlement, existing) => [
-      ...wire.settled(settlement),
+      ...(settlement ? wire.settled(settlement) : []),
       ['Cache-Control', privately(existing.get('cache-control'))],
       ['Vary', joinLists(existing.get('vary'), presented)],
       [EXPOSE, joinLists(existing.get(EXPOSE), answered)],

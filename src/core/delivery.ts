@@ -157,8 +157,8 @@ export function createDelivery(
       const released = release(isGone ? 'client_gone' : 'handler_failed')
       return { headers: [], ready: released.then(() => undefined), final: () => [], copies: [] }
     }
-    const headers = answers.paidHeaders(settled.settlement, existing)
     const { outcome } = settled
+    const headers = answers.paidHeaders(outcome ? undefined : settled.settlement, existing)
     const final = () => (outcome ? answers.settlementHeaders({ ...settled.settlement, ...outcome() }) : [])
     const ready = commit()
     const isFinal = ready.then((refused) => refused === undefined)

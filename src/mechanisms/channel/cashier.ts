@@ -132,11 +132,11 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     const bound = await boundTo(visit)
     if ('kind' in bound) return bound
     const judged = await judge({ proof, paymentId: bound.id, request: bound.paid, use: 'pay' })
-    const hash = requestHash(bound.paid)
+    const hash = () => requestHash(bound.paid)
     const commitment = commitmentId(id, bound.id)
     const alreadyCharged = async (charged: bigint): Promise<Refusal> => {
       const paid = { commitmentId: commitment, chargedAmount: String(charged) }
-      const extra = await outcomeOf(terms.config, id, { payment: paid, hash })
+      const extra = await outcomeOf(terms.config, id, { payment: paid, hash: hash() })
       return { ...refusal('answer_not_stored'), correction: { scheme: CHANNEL_SCHEME, extra: { ...extra } } }
     }
     if (judged.kind === 'answered') return alreadyCharged(judged.charged)
@@ -191,7 +191,7 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
         settlement: { success: true, transaction, network, payer, amount: String(price) },
         async commit() {
           const paid = { commitmentId: commitment, chargedAmount: String(meter.cost) }
-          extra = await settledOutcome(id, paid, proof.receipt === false ? undefined : hash).catch(() => undefined)
+          extra = await settledOutcome(id, paid, proof.receipt === false ? undefined : hash()).catch(() => undefined)
         },
         async release() {},
         outcome: () => ({ amount: String(meter.cost), ...(extra && { extra: { ...extra } }) }),
