@@ -376,10 +376,9 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
   function believe(stated: Stated) {
     const { outcome } = stated
     if (stated.authorized > statedAuthorized) statedAuthorized = stated.authorized
-    if (stated.charged >= statedCharged) {
-      statedCharged = stated.charged
-      receipt = { ...outcome }
-    }
+    if (stated.charged < statedCharged) return // an answer that a later one has overtaken
+    statedCharged = stated.charged
+    receipt = { ...outcome }
     // Nobody else was under way, so this is what was charged: what was counted for an answer that was lost was less.
     if (exposure() === 0n && stated.reserved === 0n && stated.charged < charged) charged = stated.charged
   }

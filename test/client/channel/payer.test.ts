@@ -1,5 +1,6 @@
 import { accountInfo, receivable } from 'nano402/rpc'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { gate } from '../../support/wait.ts'
 import { createWorld, type World } from '../../support/world.ts'
 import { openScene, PRICE, said, URL_ } from './support.ts'
 
@@ -34,5 +35,24 @@ describe.each(MODES)('a payer with channels of %s', (mode) => {
     expect(answers.map(({ status }) => status)).toEqual(Array(30).fill(200))
     expect(runs()).toBe(30)
     expect(await payer.channels()).toMatchObject([{ charged: 30n * PRICE, authorized: 30n * PRICE }])
+  })
+
+  test('counts both of two payments whose answers overtake each other', async () => {
+    const scene = await openScene({ world, shop: { channel: { modes: [mode] } } })
+    await scene.payer.fetch(URL_)
+    const [answered, mayArrive] = [gate(), gate()]
+    scene.between = async ({ request }, next) => {
+      const isSlow = request.url.endsWith('slow')
+      const answer = await next(request)
+      if (isSlow) answered.open()
+      if (isSlow) await mayArrive.promise
+      return answer
+    }
+    const slow = scene.payer.fetch(`${URL_}?slow`)
+    await answered.promise
+    await scene.payer.fetch(URL_)
+    mayArrive.open()
+    await slow
+    expect(await scene.payer.channels()).toMatchObject([{ charged: 3n * PRICE }])
   })
 })
