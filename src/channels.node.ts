@@ -32,7 +32,7 @@ export interface ChannelDesk {
 
 /** @throws {@link ConfigError} (`ERR_CONFIG`) */
 export function openChannels(options: DeploymentOptions, deployment: Deployment, origin: string): ChannelDesk {
-  const { wallet, network = 'nano:mainnet', realm = '', confirmTimeoutMs = 5_000, onEvent } = options
+  const { wallet, network = 'nano:mainnet', realm = '', confirmTimeoutMs = 5_000, leaseMs = 30_000, onEvent } = options
   if (wallet === undefined) {
     throw new ConfigError(
       'Channels need an account for their deposits, used for nothing else: set NANO402_WALLET_SEED (option wallet).',
@@ -52,7 +52,7 @@ export function openChannels(options: DeploymentOptions, deployment: Deployment,
     const { work = 'node' } = wallet
     return openPayee({
       ...{ settings, key, work, representative, seal: deployment.sealFor('channels'), store, node, ledger, network },
-      ...{ realm, origin, confirmTimeoutMs, emit: onEvent },
+      ...{ realm, origin, confirmTimeoutMs, leaseMs, emit: onEvent },
     })
   }
   let starting: Promise<Payee> | undefined

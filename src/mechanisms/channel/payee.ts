@@ -42,6 +42,8 @@ export interface PayeeOptions {
   /** Empty: not known. */
   readonly origin: string
   readonly confirmTimeoutMs: number
+  /** For how long a process that was killed keeps the others from the account. */
+  readonly leaseMs: number
   readonly emit?: EventListener | undefined
 }
 
@@ -70,11 +72,11 @@ export interface Payee {
 
 export async function openPayee(options: PayeeOptions): Promise<Payee> {
   const { settings, key, representative, seal, store, node, ledger, network, realm } = options
-  const { origin, confirmTimeoutMs, emit } = options
+  const { origin, confirmTimeoutMs, leaseMs, emit } = options
   const work = createWorkSource(options.work, node, WORK_THRESHOLDS[network])
   const account = publicKeyToAddress(derivePublicKey(key))
   const sent = createSentBlocks({ store, node, account })
-  const payouts = createPayouts({ key, node, work, store, sent, ...(representative && { representative }) })
+  const payouts = createPayouts({ key, node, work, store, sent, leaseMs, ...(representative && { representative }) })
   const receipts = await createReceipts(key)
   const channels = createChannels({ store, onConflict: () => emit?.({ type: 'channel_conflict' }) })
   const closing = createClosing({ channels, payouts, ledger, confirmTimeoutMs, emit })
