@@ -83,6 +83,8 @@ export interface Channels {
   expired(): AsyncIterable<ChannelId>
   /** Channels whose close was begun, in whatever process, and is not over, and those that are to be recovered. */
   unfinished(): AsyncIterable<ChannelId>
+  /** All that are remembered and expire before then (Unix time in ms), as the store has them, closed ones among them. */
+  expiringBefore(untilMs: number): AsyncIterable<step.Channel>
 }
 
 export interface ChannelsOptions {
@@ -299,6 +301,18 @@ export function createChannels(options: ChannelsOptions): Channels {
           const channel = await states.read(stateKey(id))
           if (channel === undefined || channel.phase === 'closed') await noteFinished(id)
           else yield id
+        }
+      }
+    },
+
+    async *expiringBefore(untilMs) {
+      const start = await store.read(EXPIRED_BEFORE)
+      const startHour = start ? Number(start.value) : hourOf(await store.epochMs())
+      for (let hour = startHour; hour <= hourOf(untilMs); hour++) {
+        const parts = Array.from({ length: PARTS }, (_, part) => expiries.read(expiryKey(hour, part)))
+        for (const id of (await Promise.all(parts)).flatMap((part) => part?.ids ?? [])) {
+          const channel = await states.read(stateKey(id))
+          if (channel) yield channel
         }
       }
     },

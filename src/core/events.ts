@@ -54,6 +54,19 @@ export type PaywallEvent =
   | { readonly type: 'deposit_returned'; readonly amount: bigint }
   /** A refund could not be made now. It is tried again. */
   | { readonly type: 'refund_failed'; readonly fault: unknown }
+  /** What all channels that are not closed come to, as the store has them, in raw. Told every minute or so. */
+  | {
+      readonly type: 'channels_counted'
+      readonly states: Readonly<Record<'open' | 'closing' | 'refunding' | 'recovering', number>>
+      /** Of deposits, and not charged. */
+      readonly locked: bigint
+      readonly authorized: bigint
+      readonly charged: bigint
+      /** For requests that are being served. */
+      readonly reserved: bigint
+      /** Of what is locked, that of channels whose close has begun. */
+      readonly refundDue: bigint
+    }
   /** Another process changed a channel while this one did. */
   | { readonly type: 'channel_conflict' }
   | { readonly type: 'node_call'; readonly action: string; readonly ok: boolean; readonly ms: number }

@@ -10,7 +10,17 @@ const inXno = (amount: bigint) => Number(amount) / RAW_PER_XNO
 /** In seconds. */
 const VERIFY_BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1]
 const CLOSE_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+const AGE_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300]
 const STEP_BUCKETS = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024]
+
+/** What is summed over all channels, and its label. */
+const SUMS = [
+  ['locked', 'locked'],
+  ['authorized', 'authorized'],
+  ['charged', 'charged'],
+  ['reserved', 'reserved'],
+  ['refundDue', 'refund_due'],
+] as const
 
 /** Registered with the first channel: a paywall without any has none of these. */
 export function channelMetrics(registry: Registry, prefix: string): EventListener {
@@ -27,10 +37,12 @@ export function channelMetrics(registry: Registry, prefix: string): EventListene
       case 'delivered':
         if (event.payment.scheme !== BATCHED) return
         metrics().reserve(-(event.reserved ?? event.payment.amount))
+        metrics().ages.observe(event.ms / 1_000)
         return metrics().money.inc({ state: 'charged' }, inXno(event.payment.amount))
       case 'undelivered':
-        if (event.payment.scheme === BATCHED) metrics().reserve(-event.payment.amount)
-        return
+        if (event.payment.scheme !== BATCHED) return
+        metrics().reserve(-event.payment.amount)
+        return metrics().ages.observe(event.ms / 1_000)
       case 'channel_proof':
         if (event.mode === 'payword-sha256') metrics().steps.observe(event.steps)
         return metrics().proofs.observe({ mode: event.mode }, event.ms / 1_000)
@@ -47,6 +59,10 @@ export function channelMetrics(registry: Registry, prefix: string): EventListene
         return metrics().money.inc({ state: 'returned' }, inXno(event.amount))
       case 'refund_failed':
         return metrics().failures.inc()
+      case 'channels_counted':
+        for (const [state, count] of Object.entries(event.states)) metrics().states.set({ state }, count)
+        for (const [name, sum] of SUMS) metrics().raw.set({ sum }, Number(event[name]))
+        return
       case 'channel_conflict':
         return metrics().conflicts.inc()
     }
@@ -63,7 +79,9 @@ function makeMetrics(registry: Registry, prefix: string) {
     { buckets, labelNames = [] }: { readonly buckets: readonly number[]; readonly labelNames?: readonly L[] },
   ) =>
     new Histogram<L>({ name: `${prefix}${name}`, help, labelNames: [...labelNames], buckets: [...buckets], registers })
-  const gauge = new Gauge({
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge<L>({ name: `${prefix}${name}`, help, labelNames: [...labelNames], registers })
+  const reservedNow = new Gauge({
     name: `${prefix}channel_reserved_xno`,
     help: 'XNO reserved for payments in channels that are being served.',
     registers,
@@ -73,8 +91,20 @@ function makeMetrics(registry: Registry, prefix: string) {
   return {
     reserve(amount: bigint) {
       reserved += amount
-      gauge.set(inXno(reserved))
+      reservedNow.set(inXno(reserved))
     },
+    states: gauge('channels', 'Channels that are not closed, by state, as the store has them, of all processes.', [
+      'state',
+    ]),
+    raw: gauge(
+      'channel_raw',
+      'Raw in channels that are not closed, as the store has them, of all processes: locked is what is not charged of their ' +
+        'deposits, refund_due that of channels whose close has begun.',
+      ['sum'],
+    ),
+    ages: histogram('channel_reservation_age_seconds', 'From a reservation to its charge or its release.', {
+      buckets: AGE_BUCKETS,
+    }),
     opened: counter('channels_opened_total', 'Channels opened, by how they are paid.', ['mode']),
     closed: counter('channels_closed_total', 'Channels closed.'),
     money: counter(

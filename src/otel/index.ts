@@ -71,6 +71,8 @@ function tell(event: PaywallEvent): Told {
       const attributes = about(event, { ...paid(payment), 'nano402.reason': reason })
       return { name: 'nano402 serve', attributes, ms, error: reason }
     }
+    case 'channels_counted':
+      return { name: 'nano402 count channels', attributes: { 'nano402.locked': event.locked.toString() } }
     case 'channel_proof': {
       const attributes = { 'nano402.mode': event.mode, 'nano402.steps': event.steps }
       return { name: 'nano402 channel proof', attributes, ms: event.ms }

@@ -1,8 +1,9 @@
 import { type PaywallEvent, REFUSALS, type RefusalCode } from 'nano402'
 import { createMetrics, type Metrics } from 'nano402/metrics'
+import { memoryStore } from 'nano402/stores/memory'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { outcomeOf, prepareChannel } from '../channel/client.ts'
+import { freshWallet, outcomeOf, prepareChannel } from '../channel/client.ts'
 import { openChannelShop } from '../channel/shop.ts'
 import { openShop, purchase } from '../support/shop.ts'
 import { createWorld, type World } from '../support/world.ts'
@@ -131,6 +132,7 @@ test('the life of a channel is counted, and what it holds is the difference of t
     'nano402_channel_verify_duration_seconds_count{mode="payword-sha256"} 2',
     'nano402_channel_close_duration_seconds_count 1',
     'nano402_refund_failures_total 0',
+    'nano402_channel_reservation_age_seconds_count 2',
   ]) {
     expect(counted).toContain(line)
   }
@@ -138,4 +140,28 @@ test('the life of a channel is counted, and what it holds is the difference of t
     Number(counted.find((line) => line.startsWith(`nano402_channel_xno_total{state="${state}"}`))?.split(' ')[1])
   expect(money('charged')).toBeCloseTo(0.002, 9)
   expect(money('deposited') - money('charged') - money('refunded')).toBeCloseTo(0, 9)
+})
+
+test('what all channels come to is told as the store has it, also to a process that did not open them', async () => {
+  const metrics = createMetrics()
+  const store = memoryStore()
+  const wallet = freshWallet()
+  const channel = await prepareChannel(openChannelShop(world, { store, wallet }).ask, world.buyer, {
+    deposit: 10n ** 30n,
+  })
+  await channel.open()
+  openChannelShop(world, { store, wallet, onEvent: metrics.onEvent })
+  await expect.poll(() => series(metrics)).toContain('nano402_channels{state="open"} 1')
+  const counted = await series(metrics)
+  const raw = (sum: string) =>
+    Number(counted.find((line) => line.startsWith(`nano402_channel_raw{sum="${sum}"}`))?.split(' ')[1])
+  expect(raw('locked') + raw('charged')).toBeCloseTo(1e30, -20)
+  for (const [sum, amount] of [
+    ['charged', 1e27],
+    ['authorized', 1e27],
+    ['reserved', 0],
+    ['refund_due', 0],
+  ] as const) {
+    expect(raw(sum)).toBe(amount)
+  }
 })

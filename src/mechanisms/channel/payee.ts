@@ -19,6 +19,7 @@ import {
 } from '../../nano/index.ts'
 import type { Ledger, NanoNode, Network } from '../../rpc/index.ts'
 import { unref } from '../../rpc/wait.ts'
+import { takeCensus } from './census.ts'
 import { type Closing, createClosing } from './closing.ts'
 import { createDeposits, type Deposits } from './deposits.ts'
 import { createOffering, type Offering } from './offer.ts'
@@ -86,10 +87,20 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
     onRefund: (amount: bigint) => emit?.({ type: 'deposit_returned', amount }),
   }
 
+  const hours = Math.ceil(settings.ttlSeconds / 3_600) + 1
+  let countAtMs = 0
+  /** Asks the store for each hour in which a channel may expire: not more often than it is worth. */
+  const count = async () => {
+    if (emit === undefined || Date.now() < countAtMs) return
+    countAtMs = Date.now() + 1_000 * hours
+    emit(await takeCensus(channels, Date.now() + 3_600_000 * hours))
+  }
+
   const sweep = async () => {
     await sent.begin().catch(() => {}) // a node that is down: the next time
     await closing.sweep()
     await refundUnopened(unopened).catch((fault: unknown) => emit?.({ type: 'refund_failed', fault }))
+    await count().catch(() => {}) // the store does not answer: the next time it may
   }
   let sweeping: Promise<void> | undefined
   const keepSwept = () => {
