@@ -5,6 +5,7 @@
  * fails if it is not what the store has, and what would change nothing is decided again on what the store has.
  */
 import { LRUCache } from 'lru-cache'
+import { endOfTurn } from '#channel/turn'
 import type { Store } from '../core/store.ts'
 import { StoreError } from '../errors.ts'
 
@@ -56,10 +57,6 @@ interface Task<T> {
   readonly resolve: (result: never) => void
   readonly reject: (error: unknown) => void
 }
-
-/** When everything has been read that came in over the network in this turn. At once where there are no such turns. */
-const { setImmediate = queueMicrotask } = globalThis as { readonly setImmediate?: (task: () => void) => unknown }
-const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 export function createRecords<T>({ store, encode, decode, keepUntilMs, onConflict }: RecordsOptions<T>): Records<T> {
   const atHand = new LRUCache<string, Entry<T>>({ max: AT_HAND })

@@ -78,7 +78,10 @@ export const vendor: MakeCommand = (terminal) =>
       const rpc = requiredRpc(options.rpc)
       const key = await readKey(options, terminal)
       const account = publicKeyToAddress(derivePublicKey(key))
-      const metrics = await openMetrics().catch(() => undefined) // prom-client is not installed
+      const metrics = await import('../metrics/index.ts').then(
+        ({ createMetrics }) => createMetrics({ process: true }),
+        () => undefined, // prom-client is not installed
+      )
       const paywall = createPaywall({
         ...{ network, rpc, price: options.price, mechanisms: ['channel'], wallet: { key, work } },
         channel: { minDeposit, maxDeposit, ttlSeconds },
@@ -101,17 +104,6 @@ export const vendor: MakeCommand = (terminal) =>
         await paywall.close()
       }
     })
-
-/** What the paywall tells, and what the process uses. */
-async function openMetrics() {
-  const [{ createMetrics }, { collectDefaultMetrics }] = await Promise.all([
-    import('../metrics/index.ts'),
-    import('prom-client'),
-  ])
-  const metrics = createMetrics()
-  collectDefaultMetrics({ register: metrics.registry })
-  return metrics
-}
 
 type Answer = (req: IncomingMessage, res: ServerResponse) => Promise<void>
 

@@ -2,7 +2,7 @@
  * Prometheus metrics of a paywall, from its events, with prom-client. Every label is bounded: whatever a route, an action
  * or a mechanism is called, the number of series has a limit, and no label holds an account, a hash or a path.
  */
-import { Counter, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import type { EventListener } from '../core/events.ts'
 import { channelMetrics } from './channels.ts'
 
@@ -11,6 +11,8 @@ export interface MetricsOptions {
   readonly registry?: Registry
   /** What every name begins with. Default `nano402_`. */
   readonly prefix?: string
+  /** Adds what prom-client tells of the process: its CPU, memory and event loop, by its usual names. Node.js only. */
+  readonly process?: boolean
 }
 
 export interface Metrics {
@@ -39,7 +41,9 @@ const HANDLER_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
  * @example
  * createMetrics({ prefix: 'shop_' }).registry.getSingleMetric('shop_challenges_total') !== undefined // true
  */
-export function createMetrics({ registry = new Registry(), prefix = 'nano402_' }: MetricsOptions = {}): Metrics {
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  const { registry = new Registry(), prefix = 'nano402_', process = false } = options
+  if (process) collectDefaultMetrics({ register: registry })
   const route = bounded(MAX_ROUTES)
   const mechanism = bounded(MAX_NAMES)
   const action = bounded(MAX_NAMES)
