@@ -63,7 +63,7 @@ function ownBacking(options: DeploymentOptions, { isProduction, origin }: Settin
   const { mechanisms: named = ['session'] } = options
   const once = named.filter((mechanism) => mechanism !== CHANNEL)
   const mechanisms = openMechanisms(once, { ledger, confirmTimeoutMs, network })
-  const channels = once.length < named.length ? openChannels(options, deployment, origin) : undefined
+  const channels = once.length < named.length ? openChannels(options, deployment, { origin, isProduction }) : undefined
   if (channels) feed?.watch(channels.account)
   const exact = (terms: RouteTerms) => async (): Promise<Cashier> =>
     ownCashier({ ...terms, mechanisms, seal, claimWindowMs, store: await store() })
@@ -77,7 +77,7 @@ function ownBacking(options: DeploymentOptions, { isProduction, origin }: Settin
       if (channels === undefined) return exact(terms)()
       const batched = { scheme: BATCH_SETTLEMENT, cashier: await channels.cashier(terms) }
       if (once.length === 0) return batched.cashier
-      const ordered = [{ scheme: 'exact', cashier: await exact(terms)() }, batched]
+      const ordered = [{ scheme: 'exact', cashier: await exact(terms)(), seals: true } as const, batched]
       return joinCashiers(named[0] === CHANNEL ? ordered.toReversed() : ordered)
     },
     health,

@@ -31,11 +31,21 @@ export interface ChannelDesk {
 }
 
 /** @throws {@link ConfigError} (`ERR_CONFIG`) */
-export function openChannels(options: DeploymentOptions, deployment: Deployment, origin: string): ChannelDesk {
+export function openChannels(
+  options: DeploymentOptions,
+  deployment: Deployment,
+  { origin, isProduction }: { readonly origin: string; readonly isProduction: boolean },
+): ChannelDesk {
   const { wallet, network = 'nano:mainnet', realm = '', confirmTimeoutMs = 5_000, leaseMs = 30_000, onEvent } = options
   if (wallet === undefined) {
     throw new ConfigError(
       'Channels need an account for their deposits, used for nothing else: set NANO402_WALLET_SEED (option wallet).',
+    )
+  }
+  // Whoever stands between client and server could have it deposit under another name than ours.
+  if (origin === '' && isProduction) {
+    throw new ConfigError(
+      'Channels are bound to the origin that clients know: set NANO402_PUBLIC_URL (option publicUrl).',
     )
   }
   const schemas = makeSchemas()

@@ -77,7 +77,7 @@ export interface DeploymentOptions {
    * the first; the public keys of all are at `/.well-known/jwks.json`. Needs `publicUrl`. Default: none is signed.
    */
   readonly receipts?: string | readonly string[]
-  /** [NANO402_PUBLIC_URL] The origin that clients know us by. */
+  /** [NANO402_PUBLIC_URL] The origin that clients know us by. Channels need it in production: theirs is fixed when they open. */
   readonly publicUrl?: string
   /** Separates deployments that share a secret. */
   readonly realm?: string

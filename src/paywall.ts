@@ -14,7 +14,6 @@ import { bazaar, methodOf } from './extensions/bazaar.ts'
 import { createSigner } from './extensions/jws.ts'
 import { offerReceipt } from './extensions/offer-receipt.ts'
 import { askForIdentifier, paymentIdentifier } from './extensions/payment-identifier.ts'
-import { nanoAddress } from './nano/index.ts'
 import {
   checkOptions,
   checkRouteOptions,
@@ -123,11 +122,12 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     const page = route.page && view && { pages: openPages(route.page, view), options: route.page.options }
     if (typeof route.payTo === 'string') backing.watch(route.payTo)
     const maxTimeoutMs = maxTimeoutSeconds * 1000
-    const pricing = { ...createPricing(route), network, realm, priceBodyLimit, maxTimeoutMs }
-    if (!isChannelOnly && typeof route.payTo === 'string' && depositAccount === nanoAddress(route.payTo)) {
-      throw new ConfigError(
-        'NANO402_PAY_TO (option payTo) is the account of the wallet, which holds deposits and must be used for nothing else.',
-      )
+    const pricing = {
+      ...createPricing(route, isChannelOnly ? undefined : depositAccount),
+      network,
+      realm,
+      priceBodyLimit,
+      maxTimeoutMs,
     }
     const extensions: readonly Extension[] = [
       ...(signer ? [offerReceipt(signer)] : []),

@@ -7,9 +7,13 @@ import type { Price, RouteOptions } from './options.ts'
 
 type Priced = Pick<Pricing, 'price' | 'payTo'>
 
-/** Checks what can be checked now, and leaves to each request what depends on it. @throws {@link ConfigError} (`ERR_CONFIG`) */
-export function createPricing({ price, payTo }: RouteOptions): Priced {
-  return { price: createPrice(price), payTo: createPayTo(payTo) }
+/**
+ * Checks what can be checked now, and leaves to each request what depends on it. `depositAccount`: takes no other payments.
+ *
+ * @throws {@link ConfigError} (`ERR_CONFIG`)
+ */
+export function createPricing({ price, payTo }: RouteOptions, depositAccount?: string): Priced {
+  return { price: createPrice(price), payTo: createPayTo(payTo, depositAccount) }
 }
 
 /** What of a route's terms does not depend on the request, as its 402s say it. */
@@ -34,13 +38,18 @@ function createPrice(price: RouteOptions['price']): Priced['price'] {
   }
 }
 
-function createPayTo(payTo: RouteOptions['payTo']): Priced['payTo'] {
+function createPayTo(payTo: RouteOptions['payTo'], depositAccount: string | undefined): Priced['payTo'] {
   if (payTo === undefined) {
     throw new ConfigError('No account to be paid. Set NANO402_PAY_TO or the option payTo to your nano_ account.')
   }
-  if (typeof payTo === 'function') return (view) => guarded(() => payTo(view), parsePayTo)
+  const parse = (text: string) => {
+    const account = parsePayTo(text)
+    if (account !== depositAccount) return account
+    throw new PriceError('It is the account of the wallet, which holds deposits and must be used for nothing else.')
+  }
+  if (typeof payTo === 'function') return (view) => guarded(() => payTo(view), parse)
   try {
-    const account = parsePayTo(payTo)
+    const account = parse(payTo)
     return () => account
   } catch (error) {
     throw new ConfigError(`NANO402_PAY_TO (option payTo) is not an account that can be paid. ${messageOf(error)}`)

@@ -11,8 +11,11 @@ import type { PaywallRequest } from './request.ts'
 
 /** Trouble is thrown: the guard answers it with a 5xx, and the proof stays good. */
 export interface Cashier {
-  /** A fresh offer for each way to pay, priced for this request. */
-  offer(request: PaywallRequest): Promise<Offers>
+  /**
+   * A fresh offer for each way to pay, priced for this request. `price`: what another cashier asks for it already, in raw;
+   * one that seals what its price was made from makes its own all the same.
+   */
+  offer(request: PaywallRequest, price?: bigint): Promise<Offers>
   /** Verifies, claims and settles what was presented with this request. */
   take(payment: PresentedPayment, request: PaywallRequest): Promise<Refusal | Taken | Replied>
   /**
@@ -38,6 +41,8 @@ export interface Replied {
 export interface Offers {
   /** What is asked, tag included, in raw. */
   readonly amount: bigint
+  /** The same without tag, where there is one. */
+  readonly price?: bigint
   readonly accepts: readonly PaymentRequirements[]
 }
 
@@ -57,14 +62,28 @@ export interface Taken<C extends HeldClaims = HeldClaims> {
   readonly ms: number
 }
 
-/** Asks each cashier for its offers, and gives a payment to the one whose scheme it names; otherwise to the first. */
-export function joinCashiers(cashiers: readonly { readonly scheme: string; readonly cashier: Cashier }[]): Cashier {
+/** One of several. `seals`: what its price was made from, so that it has to be the one that makes it. */
+export interface NamedCashier {
+  readonly scheme: string
+  readonly cashier: Cashier
+  readonly seals?: true
+}
+
+/**
+ * Asks each cashier for its offers, at one price that is made once, and gives a payment to the one whose scheme it names;
+ * otherwise to the first.
+ */
+export function joinCashiers(cashiers: readonly NamedCashier[]): Cashier {
   const [first] = cashiers
   if (first === undefined) throw new TypeError('There must be a way to pay.')
   if (cashiers.length === 1) return first.cashier
+  const sealing = cashiers.find(({ seals }) => seals)
   return {
     async offer(request) {
-      const [own, ...others] = await Promise.all(cashiers.map(({ cashier }) => cashier.offer(request)))
+      const sealed = await sealing?.cashier.offer(request)
+      const [own, ...others] = await Promise.all(
+        cashiers.map((one) => (one === sealing ? sealed : one.cashier.offer(request, sealed?.price))),
+      )
       const accepts = [own, ...others].flatMap((offers) => offers?.accepts ?? [])
       return { amount: own?.amount ?? 0n, accepts }
     },

@@ -33,5 +33,6 @@ export async function makeOffers(request: PaywallRequest, till: Till): Promise<O
 /** A quote as each way to pay offers it. */
 export const offersOf = (quote: Quote, { mechanisms }: Till): Offers => ({
   amount: quote.amount,
+  price: quote.resourceAmount,
   accepts: mechanisms.map((mechanism) => mechanism.offer(quote)),
 })

@@ -2,7 +2,7 @@
 import { createPaywall } from 'nano402'
 import { blockHash, derivePublicKey, parseXno, publicKeyToAddress } from 'nano402/nano'
 import { memoryStore } from 'nano402/stores/memory'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeBytes } from '../../src/channel/binding.ts'
 import { authorizeOpening, type ChannelConfig, channelId } from '../../src/channel/config.ts'
 import { bytesToHex } from '../../src/nano/hex.ts'
@@ -456,6 +456,16 @@ test('rubbish of every kind is refused without a word to the node, and writes no
   expect([asked.node, asked.writes, runs()]).toEqual([node, writes, 0])
 })
 
+test('in production a channel is bound to an origin that we know, and nobody opens one under another', async () => {
+  vi.stubEnv('NODE_ENV', 'production')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const options = { ...world.options, mechanisms: ['channel'], allowVolatileStore: true } as const
+  expect(() => createPaywall({ ...options, wallet: freshWallet() })).toThrow(/NANO402_PUBLIC_URL/)
+  const { ask } = openChannelShop(world, { ...options, publicUrl: 'http://shop.example' })
+  const relayed = await prepareChannel(ask, purse, { config: { origin: 'http://between.example' } })
+  expect(codeOf(await relayed.openOnly())).toBe('binding')
+})
+
 test('an account that deposits go to takes no other payment, and channels need one', async () => {
   const { options } = world
   const wallet = freshWallet()
@@ -463,5 +473,7 @@ test('an account that deposits go to takes no other payment, and channels need o
   const paywall = createPaywall({ ...options, mechanisms: ['channel', 'session'], wallet, payTo })
   onTestFinished(() => paywall.close())
   await expect(paywall.describe()).rejects.toThrow(/used for nothing else/)
+  const byFunction = openChannelShop(world, { wallet, payTo: () => payTo })
+  expect([(await byFunction.ask('/report')).status, byFunction.runs()]).toEqual([503, 0])
   expect(() => createPaywall({ ...options, mechanisms: ['channel'] })).toThrow(/NANO402_WALLET_SEED/)
 })

@@ -3,7 +3,7 @@ import { parseXno } from 'nano402/nano'
 import { receivable } from 'nano402/rpc'
 import { memoryStore } from 'nano402/stores/memory'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, offerOf, type Purse, proofHeader, type World } from '../support/world.ts'
+import { challengeOf, createWorld, offerOf, type Purse, proofHeader, type World } from '../support/world.ts'
 import { type Channel, channelOfferOf, codeOf, freshWallet, outcomeOf, prepareChannel, settlementOf } from './client.ts'
 import { openChannelShop } from './shop.ts'
 
@@ -257,6 +257,18 @@ describe('a price that is known only afterwards', () => {
 })
 
 describe('a price', () => {
+  test.each([['session', 'channel'] as const, ['channel', 'session'] as const])(
+    'is asked once for a 402 that offers %s and %s, and is the same in both',
+    async (...mechanisms) => {
+      let asked = 0
+      const price = () => `0.00${++asked}`
+      const { ask } = openChannelShop(world, { mechanisms, price })
+      const { accepts } = challengeOf(await ask('/report'))
+      expect(accepts.map(({ amount }) => BigInt(amount) / 10n ** 20n)).toEqual([10n ** 7n, 10n ** 7n])
+      expect(asked).toBe(1)
+    },
+  )
+
   test('that rises is not taken from what was left over: the client has to agree to it', async () => {
     let price = '0.001'
     const { ask, runs } = openChannelShop(world, { price: () => price })

@@ -446,8 +446,8 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
   }
 
   return {
-    async offer(request) {
-      const amount = await currentPrice(request, route)
+    async offer(request, price) {
+      const amount = price ?? (await currentPrice(request, route))
       return { amount, accepts: [offering.make(amount, route.maxTimeoutMs)] }
     },
 
