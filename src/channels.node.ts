@@ -98,6 +98,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   ttlSeconds: 'an integer of at least 1',
   closeGraceSeconds: 'an integer of at least 1',
   sweepSeconds: 'an integer of at least 1',
+  minSettleSeconds: 'an integer of at least 1',
+  issuers: 'a list of { url, publicKey }, with a key of 64 hex digits',
 }
 
 /** @throws {@link ConfigError} (`ERR_CONFIG`) naming what is unknown or wrong; no value is quoted, as it may be a secret. */
@@ -124,6 +126,10 @@ function makeSchemas() {
     work: z.optional(z.union([z.string(), func])),
     representative: z.optional(z.string()),
   })
+  const issuer = z.strictObject({
+    url: z.string().check(z.regex(/^https?:\/\/[^\s?#]+$/)),
+    publicKey: z.string().check(z.regex(/^[0-9a-fA-F]{64}$/)),
+  })
   const channel = z.strictObject({
     modes: z.optional(z.array(z.enum(['payword-sha256', 'voucher-ed25519'])).check(z.minLength(1))),
     unit: z.optional(price),
@@ -135,6 +141,9 @@ function makeSchemas() {
     ttlSeconds: z.optional(seconds),
     closeGraceSeconds: z.optional(seconds),
     sweepSeconds: z.optional(seconds),
+    minSettleSeconds: z.optional(seconds),
+    withdrawFrom: z.optional(price),
+    issuers: z.optional(z.array(issuer).check(z.minLength(1), z.maxLength(8))),
   })
   return { wallet, channel }
 }
@@ -188,9 +197,12 @@ function settingsOf(options: DeploymentOptions['channel'] = {}): ChannelSettings
   }
   const unit = options.unit === undefined ? undefined : amount('unit', options.unit)
   if (unit === 0n) throw new ConfigError('Option channel.unit must be above 0.')
+  const issuers = (options.issuers ?? []).map(({ url, publicKey }) => ({ url, publicKey: publicKey.toUpperCase() }))
+  const { minSettleSeconds = 3_600, withdrawFrom = '1' } = options
   const { modes = ['payword-sha256', 'voucher-ed25519'] } = options
   return {
     ...{ modes, unit, minDeposit, suggestedDeposit, maxDeposit, maxStep, maxK, ttlSeconds, closeGraceSeconds },
     sweepMs: 1_000 * sweepSeconds,
+    ...{ issuers, minSettleSeconds, withdrawFrom: amount('withdrawFrom', withdrawFrom) },
   }
 }

@@ -143,6 +143,16 @@ export interface ChannelOptions {
   readonly ttlSeconds?: number
   /** How long payments that were begun may take to end when a channel does. Default 300. */
   readonly closeGraceSeconds?: number
+  /**
+   * Who holds the deposits in our place: each locks an amount for a channel, and signs a certificate that is checked offline.
+   * `publicKey` is the issuer's `issuer` of `GET /`. Default: none, and we hold them ourselves. The `wallet` is then the
+   * account that issuers credit, and must be none that has taken deposits.
+   */
+  readonly issuers?: readonly { readonly url: string; readonly publicKey: string }[]
+  /** How long a certificate has to leave us to redeem, after the channel's expiry and its `closeGraceSeconds`. Default 3,600. */
+  readonly minSettleSeconds?: number
+  /** From when on what is ours with an issuer is paid out to the wallet's account. Default 1 XNO. */
+  readonly withdrawFrom?: Price
   /** How often expired channels are closed, and deposits that nobody opened given back. Default 60. */
   readonly sweepSeconds?: number
 }

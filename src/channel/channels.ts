@@ -6,6 +6,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Store } from '../core/store.ts'
 import type { BlockHash } from '../nano/index.ts'
+import type { Certificate } from './certificate.ts'
 import { decodeChannel, encodeChannel } from './codec.ts'
 import { type ChannelConfig, type ChannelId, channelId } from './config.ts'
 import * as step from './record.ts'
@@ -18,6 +19,10 @@ export interface ChannelTerms {
   readonly macKey: string
   /** Between which sums later deposits may be, in raw: as it was offered when the channel opened. */
   readonly deposits?: { readonly min: string; readonly max: string }
+  /** With `custodian: 'issuer'`: what it was opened on, checked. */
+  readonly certificate?: Certificate
+  /** Who is to be asked for what it is worth. */
+  readonly issuer?: { readonly url: string; readonly publicKey: string }
 }
 
 /** A confirmed send that was made for this channel alone: right payer, destination and amount. */
@@ -43,6 +48,8 @@ export interface Channels {
   ): Promise<'recovering' | 'deposit_claimed'>
   /** Lets it close, charged so much raw in all. False: there is nothing to confirm, or so much cannot be. */
   confirmRecovery(id: ChannelId, charged?: bigint): Promise<boolean>
+  /** Opens a channel whose certificate is genuine: it is good for this channel, and for it alone. Again: `opened` again. */
+  openCertified(terms: ChannelTerms & { readonly certificate: Certificate }): Promise<'opened' | 'channel_expired'>
   terms(id: ChannelId): Promise<ChannelTerms | undefined>
   /** The channel that was opened with this deposit. */
   openedWith(block: BlockHash): Promise<ChannelId | undefined>
@@ -79,6 +86,8 @@ export interface Channels {
   /** What is to be refunded, in raw, for good; undefined while a payment is in flight. */
   freeze(id: ChannelId): Promise<bigint | undefined>
   finishClose(id: ChannelId, refundBlock: BlockHash | undefined): Promise<boolean>
+  /** Ends one that an issuer has settled, or never will. */
+  finishAtIssuer(id: ChannelId): Promise<boolean>
   /** Channels that have expired and are not closed, of those that expired up to now. */
   expired(): AsyncIterable<ChannelId>
   /** Channels whose close was begun, in whatever process, and is not over, and those that are to be recovered. */
@@ -191,6 +200,32 @@ export function createChannels(options: ChannelsOptions): Channels {
       value: ids?.includes(id) ? ids.filter((one) => one !== id) : ids,
       result: undefined,
     }))
+  /** Writes a channel that has claimed what it is opened with. The state comes last: a channel that has one lacks nothing. */
+  async function write(
+    terms: ChannelTerms,
+    deposit: { readonly amount: bigint; readonly block: BlockHash | undefined },
+  ) {
+    const { config } = terms
+    const [id, expiresAtMs] = [channelId(config), 1_000 * config.expiresAt]
+    await store.write(termsKey(id), 0, JSON.stringify(terms), expiresAtMs + UNSETTLED_MS)
+    if (deposit.block) await store.write(depositKey(deposit.block), 0, id, expiresAtMs + UNSETTLED_MS)
+    const hour = Math.floor(expiresAtMs / HOUR_MS)
+    await expiries.update(expiryKey(hour, partOf(id)), (value = { hour, ids: [] }) => ({
+      value: value.ids.includes(id) ? value : { hour, ids: [...value.ids, id] },
+      result: undefined,
+    }))
+    const opened = step.openChannel({ deposit: deposit.amount, depositBlock: deposit.block, expiresAtMs })
+    await states.update(stateKey(id), (channel) => ({ value: channel ?? opened, result: undefined }))
+  }
+
+  /** A channel that has ended is forgotten some time after its expiry. */
+  async function forgetLater(id: ChannelId): Promise<void> {
+    const terms = await store.read(termsKey(id))
+    // Written a second time to be forgotten when the state is.
+    if (terms?.version !== 1) return
+    const { expiresAt } = (JSON.parse(terms.value) as ChannelTerms).config
+    await store.write(termsKey(id), 1, terms.value, Math.max(now(), 1_000 * expiresAt) + RETENTION_MS)
+  }
 
   return {
     async recover(terms, { block, deposit, charged }) {
@@ -216,16 +251,15 @@ export function createChannels(options: ChannelsOptions): Channels {
       // Not later: a closed channel is forgotten some time after its expiry, and its deposit is still claimed for it.
       if (now() >= expiresAtMs) return 'channel_expired'
       if (!(await claimDeposit(deposit.block, id, expiresAtMs))) return 'deposit_claimed'
-      await store.write(termsKey(id), 0, JSON.stringify(terms), expiresAtMs + UNSETTLED_MS)
-      await store.write(depositKey(deposit.block), 0, id, expiresAtMs + UNSETTLED_MS)
-      const hour = Math.floor(expiresAtMs / HOUR_MS)
-      await expiries.update(expiryKey(hour, partOf(id)), (value = { hour, ids: [] }) => ({
-        value: value.ids.includes(id) ? value : { hour, ids: [...value.ids, id] },
-        result: undefined,
-      }))
-      // The state comes last: a channel that has one lacks nothing.
-      const opened = step.openChannel({ deposit: deposit.amount, depositBlock: deposit.block, expiresAtMs })
-      return states.update(stateKey(id), (channel) => ({ value: channel ?? opened, result: 'opened' }))
+      await write(terms, deposit)
+      return 'opened'
+    },
+    async openCertified(terms) {
+      if (await states.read(stateKey(channelId(terms.config)))) return 'opened'
+      // Not later: a closed channel is forgotten some time after its expiry, and its certificate would open it again.
+      if (now() >= 1_000 * terms.config.expiresAt) return 'channel_expired'
+      await write(terms, { amount: BigInt(terms.certificate.amount), block: undefined })
+      return 'opened'
     },
     terms: readTerms,
     openedWith: async (block) => (await store.read(depositKey(block)))?.value,
@@ -285,14 +319,17 @@ export function createChannels(options: ChannelsOptions): Channels {
     freeze: (id) => change(id, undefined, (channel) => step.freeze(channel, now())),
     async finishClose(id, refundBlock) {
       const isClosed = await change(id, false, (channel) => step.finishClose(channel, refundBlock))
-      if (isClosed) await noteFinished(id)
-      const terms = isClosed ? await store.read(termsKey(id)) : undefined
-      // Written a second time to be forgotten when the state is.
-      if (terms?.version === 1) {
-        const { expiresAt } = (JSON.parse(terms.value) as ChannelTerms).config
-        await store.write(termsKey(id), 1, terms.value, Math.max(now(), 1_000 * expiresAt) + RETENTION_MS)
-      }
-      return isClosed
+      if (!isClosed) return false
+      await noteFinished(id)
+      await forgetLater(id)
+      return true
+    },
+    async finishAtIssuer(id) {
+      const isClosed = await change(id, false, step.finishAtIssuer)
+      if (!isClosed) return false
+      await noteFinished(id)
+      await forgetLater(id)
+      return true
     },
 
     async *unfinished() {

@@ -82,16 +82,16 @@ export interface Step<Result> {
 
 const stay = <Result>(channel: Channel, result: Result): Step<Result> => ({ channel, result })
 
-/** A channel on its first deposit. */
+/** A channel on its first deposit. No `depositBlock`: an issuer has locked it. */
 export const openChannel = (opening: {
   readonly deposit: bigint
-  readonly depositBlock: string
+  readonly depositBlock: string | undefined
   readonly expiresAtMs: number
 }): Channel => ({
   phase: 'open',
   expiresAtMs: opening.expiresAtMs,
   deposit: opening.deposit,
-  depositBlocks: [opening.depositBlock],
+  depositBlocks: opening.depositBlock === undefined ? [] : [opening.depositBlock],
   authorized: 0n,
   proof: undefined,
   charged: 0n,
@@ -360,4 +360,10 @@ export function finishClose(channel: Channel, refundBlock: string | undefined): 
   const isPaid = refundBlock !== undefined || unspent(channel) === 0n
   if (channel.phase !== 'refunding' || !isPaid) return stay(channel, false)
   return stay({ ...channel, phase: 'closed', refundBlock }, true)
+}
+
+/** The issuer has settled it, or never will: there is no refund to be paid from here. False: it has not come to that. */
+export function finishAtIssuer(channel: Channel): Step<boolean> {
+  if (channel.phase === 'closed') return stay(channel, true)
+  return channel.phase === 'refunding' ? stay({ ...channel, phase: 'closed' }, true) : stay(channel, false)
 }

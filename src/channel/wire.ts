@@ -165,6 +165,14 @@ export interface Receipt {
   readonly signature: string
 }
 
+/** What a payee signs to let a channel end before its time: that it is owed so much, in raw, and nothing more. */
+export interface Release {
+  readonly amount: string
+  /** `nano`: the account's own key. Otherwise a session key of it at the issuer: 64 hex digits. */
+  readonly key: string
+  readonly signature: string
+}
+
 /** `extra` of a SettlementResponse, success or not. `transaction` there: the deposit's block, the refund's, or `""`. */
 export interface ChannelOutcome {
   /** Of a payment: see {@link commitmentId}. */
@@ -177,6 +185,8 @@ export interface ChannelOutcome {
   readonly lastProof?: LastProof
   /** In answer to a `state` that was signed by the account alone. */
   readonly config?: ChannelConfig
+  /** In answer to a `close` of a channel with an issuer, who ends it with this: what the payee is owed, signed by it. */
+  readonly release?: Release
 }
 
 /** `<channel id>:<SHA-256 of the payment identifier>`: names one payment, and says nothing about the identifier. */
@@ -381,6 +391,9 @@ function makeShapes() {
     channelState: state,
     receipt: z.optional(receipt),
     lastProof: z.optional(lastProof),
+    release: z.optional(
+      z.object({ amount, key: z.string().check(z.regex(/^(nano|[0-9A-F]{64})$/)), signature: hex64 }),
+    ),
     config: z.optional(z.custom<ChannelConfig>((value) => readConfig(value) !== undefined)),
   })
   return { offer, outcome }

@@ -85,7 +85,13 @@ export interface ChannelNote extends Progress {
   readonly url: string
   readonly method: string
   /** The first one opened it. `credited`: the payee acknowledged it. */
-  readonly deposits: readonly { readonly amount: string; readonly block: StateBlockJson; readonly credited: boolean }[]
+  readonly deposits: readonly {
+    readonly amount: string
+    readonly block: StateBlockJson
+    readonly credited: boolean
+    /** The issuer's, if it went to one: it is paid by this, and shown there. */
+    readonly offer?: PaymentRequirements
+  }[]
 }
 
 type Fields = Readonly<Record<string, unknown>>

@@ -29,7 +29,7 @@ import { createPayingFetch } from './fetch.ts'
 import { fileJournal } from './file-journal.ts'
 import { createHandover, type PaidOffer, type PayOptions } from './handover.ts'
 import { type Journal, memoryJournal } from './journal.ts'
-import type { Method } from './methods.ts'
+import { type Method, session } from './methods.ts'
 import { chooseFrom, TAG_MODULUS } from './offers.ts'
 import { type Bill, createPayments } from './payments.ts'
 import { proofOf } from './proof.ts'
@@ -100,6 +100,8 @@ export interface PayerChannelOptions {
   readonly refundTo?: string
   /** How long a channel may live: so long a payee may keep a deposit that nobody asks back. Default 2,592,000 (30 days). */
   readonly maxTtlSeconds?: number
+  /** Issuers that may hold deposits, as servers name them. Default: none. What they hold counts for `budget.deposit`. */
+  readonly issuers?: readonly { readonly url: string; readonly publicKey: string }[]
   /** How requests are paid. Default: both, tokens where the price allows them. */
   readonly modes?: readonly ('payword-sha256' | 'voucher-ed25519')[]
 }
@@ -249,8 +251,14 @@ export function createPayer(options: PayerOptions): Payer {
     pins.add(origin, chosen.offer.payTo)
     return chosen
   }
+  const chooseSession = (bills: readonly ReadBill[], url: string) => choose(bills, url, [session])
   const fetch = (request: Request) => (options.fetch ?? globalThis.fetch)(request)
-  const { refundTo = wallet.address, maxTtlSeconds = MAX_TTL_SECONDS, modes = MODES } = options.channels ?? {}
+  const {
+    refundTo = wallet.address,
+    maxTtlSeconds = MAX_TTL_SECONDS,
+    modes = MODES,
+    issuers = [],
+  } = options.channels ?? {}
   if (!modes.every((mode) => MODES.includes(mode))) {
     throw new ConfigError(`Option channels.modes is not a list of ${MODES.join(', ')}.`)
   }
@@ -270,7 +278,15 @@ export function createPayer(options: PayerOptions): Payer {
       emit,
       entries,
     },
-    ...{ refundTo: nanoAddress(refundTo), maxTtlSeconds, modes, pinned: pins.get, onPayee: pins.add },
+    ...{
+      refundTo: nanoAddress(refundTo),
+      maxTtlSeconds,
+      modes,
+      issuers,
+      pinned: pins.get,
+      onPayee: pins.add,
+      choose: chooseSession,
+    },
   }
   let loading: Promise<ChannelPayments> | undefined
   /** Its code is loaded when it is used: who has no channels pays nothing for them. */

@@ -67,6 +67,10 @@ export type PaywallEvent =
       /** Of what is locked, that of channels whose close has begun. */
       readonly refundDue: bigint
     }
+  /** An issuer has settled a channel: so much raw is credited to us there. */
+  | { readonly type: 'channel_redeemed'; readonly amount: bigint }
+  /** A channel could not be redeemed now. It is tried again until its time is over; `lost`: it is, and so much raw with it. */
+  | { readonly type: 'redemption_failed'; readonly fault: unknown; readonly lost?: bigint }
   /** Another process changed a channel while this one did. */
   | { readonly type: 'channel_conflict' }
   | { readonly type: 'node_call'; readonly action: string; readonly ok: boolean; readonly ms: number }

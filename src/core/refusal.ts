@@ -47,6 +47,7 @@ const OF_CHANNELS = {
   },
   ...{ channel_not_found: [402], channel_closed: [402], channel_expired: [402], channel_recovering: [402] },
   ...{ deposit_mismatch: [402], deposit_claimed: [402], deposit_unconfirmed: [503, 1] },
+  ...{ certificate: [402], settle_window: [402] },
   ...{ cumulative_exceeds_deposit: [402], insufficient_authorization: [402] },
   ...{ payment_identifier_conflict: [409], busy: [409, 1] },
 } as const satisfies Record<string, readonly [Answer['status'], number?]>

@@ -1,7 +1,7 @@
 /** What an account asks of an issuer, over HTTP: for clients, and for vendors. */
 import { type Certificate, readCertificate } from '../channel/certificate.ts'
 import type { ChannelConfig, ChannelId } from '../channel/config.ts'
-import type { LastProof } from '../channel/wire.ts'
+import type { LastProof, Release } from '../channel/wire.ts'
 import { randomHex } from '../core/bytes.ts'
 import { IssuerError } from '../errors.ts'
 import { readText } from '../rpc/http.ts'
@@ -9,7 +9,7 @@ import { withDeadline } from '../rpc/wait.ts'
 import { parseStrictJson } from '../x402/json.ts'
 import { ISSUER_CODES } from './codes.ts'
 import type { ChannelView, IssuerInfo, WithdrawalView } from './issuer.ts'
-import { authorizeRequest, type Release, type Signer } from './request.ts'
+import { authorizeRequest, type Signer } from './request.ts'
 
 export interface IssuerClientOptions {
   /** Where the issuer is, such as `https://issuer.example.com`. */

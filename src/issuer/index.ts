@@ -8,7 +8,7 @@ export {
   readCertificate,
 } from '../channel/certificate.ts'
 export type { ChannelConfig, ChannelId, PayWordConfig, VoucherConfig } from '../channel/config.ts'
-export type { LastProof } from '../channel/wire.ts'
+export type { LastProof, Release } from '../channel/wire.ts'
 export { type IssuerAppOptions, issuerApp } from './app.ts'
 export {
   type AccountView,
@@ -28,4 +28,4 @@ export {
   type WithdrawalView,
 } from './issuer.ts'
 export type { IssuerOptions } from './options.ts'
-export { accountSigner, type Release, type Signer, sessionSigner, signRelease } from './request.ts'
+export { accountSigner, type Signer, sessionSigner, signRelease } from './request.ts'

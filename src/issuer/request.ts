@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache'
 import { ed25519Signer, ed25519Verifier } from '#channel/ed25519'
 import type { ChannelId } from '../channel/config.ts'
 import { sha256 } from '../channel/sha256.ts'
+import type { Release } from '../channel/wire.ts'
 import { encodeFields, encodeUtf8, randomHex } from '../core/bytes.ts'
 import { bytesToHex, hexToBytes } from '../nano/hex.ts'
 import {
@@ -119,13 +120,6 @@ export function readAuthorization(header: string | undefined): Authorization | u
   } catch {
     return undefined // a wrong checksum
   }
-}
-
-/** What a payee signs to let a channel end before its time: that it is owed so much, in raw, and nothing more. */
-export interface Release {
-  readonly amount: string
-  readonly key: KeyName
-  readonly signature: string
 }
 
 export const releaseText = (issuer: string, channelId: ChannelId, amount: string): string =>

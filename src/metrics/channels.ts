@@ -63,6 +63,12 @@ export function channelMetrics(registry: Registry, prefix: string): EventListene
         for (const [state, count] of Object.entries(event.states)) metrics().states.set({ state }, count)
         for (const [name, sum] of SUMS) metrics().raw.set({ sum }, Number(event[name]))
         return
+      case 'channel_redeemed':
+        metrics().closed.inc()
+        return metrics().money.inc({ state: 'redeemed' }, inXno(event.amount))
+      case 'redemption_failed':
+        metrics().failures.inc()
+        return metrics().money.inc({ state: 'lost' }, inXno(event.lost ?? 0n))
       case 'channel_conflict':
         return metrics().conflicts.inc()
     }
@@ -109,7 +115,8 @@ function makeMetrics(registry: Registry, prefix: string) {
     closed: counter('channels_closed_total', 'Channels closed.'),
     money: counter(
       'channel_xno_total',
-      'XNO of channels, approximately: deposited, charged, refunded, and returned as nobody opened a channel with it. ' +
+      'XNO of channels, approximately: deposited, charged, refunded, returned as nobody opened a channel with it, redeemed with ' +
+        'an issuer, and lost because that came too late. ' +
         'Over all processes, deposited - charged - refunded is what is locked.',
       ['state'],
     ),
@@ -123,7 +130,7 @@ function makeMetrics(registry: Registry, prefix: string) {
     closes: histogram('channel_close_duration_seconds', 'From a close to its confirmed refund.', {
       buckets: CLOSE_BUCKETS,
     }),
-    failures: counter('refund_failures_total', 'Refunds that could not be made, and are tried again.'),
+    failures: counter('refund_failures_total', 'Refunds and redemptions that could not be made, and are tried again.'),
     conflicts: counter('channel_conflicts_total', 'Changes of a channel that another process was faster with.'),
   }
 }

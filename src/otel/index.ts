@@ -91,6 +91,10 @@ function tell(event: PaywallEvent): Told {
       return { name: 'nano402 deposit return', attributes: { 'nano402.amount': event.amount.toString() } }
     case 'refund_failed':
       return { name: 'nano402 refund', attributes: {}, error: messageOf(event.fault) }
+    case 'channel_redeemed':
+      return { name: 'nano402 redeem', attributes: { 'nano402.amount': event.amount.toString() } }
+    case 'redemption_failed':
+      return { name: 'nano402 redeem', attributes: {}, error: messageOf(event.fault) }
     case 'channel_conflict':
       return { name: 'nano402 channel conflict', attributes: {} }
     case 'node_call':

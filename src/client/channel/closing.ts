@@ -1,8 +1,10 @@
 /** How a channel ends: no payment begins any more, those under way end, and the refund is looked for on the ledger. */
+import type { Release } from '../../channel/wire.ts'
 import { ChannelError } from '../../errors.ts'
 import { addressToPublicKey, type BlockHash, blockHash, type Raw, raw } from '../../nano/index.ts'
 import type { Ledger } from '../../rpc/index.ts'
 import type { PayerEvent } from '../events.ts'
+import type { Issuing } from './issuing.ts'
 import type { Opening } from './opening.ts'
 import type { Tab } from './tab.ts'
 import type { Talk } from './talk.ts'
@@ -15,13 +17,14 @@ export interface ClosedChannel {
   readonly charged: bigint
   /** What came back: all the rest. */
   readonly refunded: Raw
-  /** The confirmed block that it came back by; undefined: nothing was left. */
+  /** The confirmed block that it came back by; undefined: nothing was left, or too little for the issuer to pay out. */
   readonly refund: BlockHash | undefined
 }
 
 export interface ClosingOptions {
   readonly talk: Talk
   readonly ledger: Ledger
+  readonly issuing: Pick<Issuing, 'end' | 'withdraw'>
   readonly opening: Pick<Opening, 'resume'>
   readonly confirmTimeoutMs: number
   readonly retryForMs: number
@@ -32,7 +35,7 @@ export interface ClosingOptions {
 const PAUSE_MS = 250
 
 export function createClosing(options: ClosingOptions) {
-  const { talk, ledger, opening, confirmTimeoutMs, retryForMs, emit, tabs } = options
+  const { talk, ledger, issuing, opening, confirmTimeoutMs, retryForMs, emit, tabs } = options
   const underWay = new Map<Tab, Promise<ClosedChannel | undefined>>()
   /** A refund is of one channel. */
   const refunds = new Set<BlockHash>()
@@ -67,17 +70,47 @@ export function createClosing(options: ClosingOptions) {
     }
   }
 
+  /** What the payee released; undefined when it does not answer, or not truly. */
+  async function askForRelease(tab: Tab): Promise<Release | undefined> {
+    const before = tab.known()
+    const payload = { type: 'close', channelId: tab.id, mac: tab.prover.macOf('close') } as const
+    const answer = await talk(tab, { payload })
+    if (answer.kind !== 'done') return undefined
+    const stated = await tab.read(answer.extra, before)
+    const reason = typeof stated === 'string' ? stated : undefined
+    const release = typeof stated === 'string' ? undefined : stated.outcome.release
+    if (typeof stated === 'object' && release?.amount === String(stated.charged)) return release
+    tab.distrust(`close_${reason ?? 'release_untrue'}`)
+    return undefined
+  }
+
+  /** Ends it at the issuer, which needs the payee's release before the channel's time is over, and has the rest paid out. */
+  async function askIssuer(tab: Tab): Promise<{ readonly charged: bigint; readonly refund: BlockHash | undefined }> {
+    const deadlineMs = performance.now() + retryForMs
+    const ended = await issuing.end(tab, await askForRelease(tab))
+    if (ended.state === 'open') throw failure(tab, 'not_released')
+    const charged = ended.state === 'settled' ? BigInt(ended.charged) : 0n
+    if (charged > tab.authorized()) throw distrust(tab, 'settled_too_much')
+    const left = tab.deposited() - charged
+    for (;;) {
+      const paid = left > 0n ? await issuing.withdraw(tab, left) : undefined
+      if (paid?.state !== 'pending') return { charged, refund: paid?.block }
+      if (performance.now() + PAUSE_MS > deadlineMs) throw failure(tab, 'refund_pending')
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+  }
+
   /** Is it there, confirmed, from the payee, to where it belongs, and of exactly this amount? */
   async function check(tab: Tab, hash: BlockHash, amount: bigint): Promise<void> {
     const found = await ledger.waitConfirmed(hash, { timeoutMs: confirmTimeoutMs })
     if (!found?.confirmed) throw failure(tab, 'refund_unconfirmed')
     const { block, sent } = found
-    const { payee, refundTo } = tab.config
+    const { refundTo } = tab.config
     const isRefund =
       block.type === 'state' &&
       sent === amount &&
       block.link === addressToPublicKey(refundTo) &&
-      addressToPublicKey(block.account) === addressToPublicKey(payee) &&
+      addressToPublicKey(block.account) === tab.deposits[0]?.block.link && // who holds the deposit
       !refunds.has(hash)
     if (!isRefund) throw distrust(tab, 'refund_untrue')
     refunds.add(hash)
@@ -87,10 +120,10 @@ export function createClosing(options: ClosingOptions) {
     if (!(await opening.resume(tab))) return undefined
     if (tab.phase() !== 'closing') await tab.become('closing')
     while (tab.underWay() > 0) await tab.freed()
-    const { charged, refund } = await ask(tab)
+    const { charged, refund } = await (tab.config.custodian === 'issuer' ? askIssuer(tab) : ask(tab))
     const deposited = tab.deposited()
     const refunded = raw(deposited - charged)
-    if (refunded > 0n && refund === undefined) throw distrust(tab, 'refund_untrue')
+    if (refunded > 0n && refund === undefined && tab.config.custodian === 'payee') throw distrust(tab, 'refund_untrue')
     if (refund !== undefined) await check(tab, refund, refunded)
     tab.conclude(charged)
     tabs.delete(tab)

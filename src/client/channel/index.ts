@@ -8,6 +8,7 @@ import { type ReadBill, readBills } from '../bills.ts'
 import type { Budget, Release } from '../budget.ts'
 import type { PayerEvent } from '../events.ts'
 import { type Journal, type JournalEntry, progressOf } from '../journal.ts'
+import type { ChosenOffer } from '../offers.ts'
 import type { Bill } from '../payments.ts'
 import { discard } from '../present.ts'
 import type { RepeatableRequest } from '../request.ts'
@@ -17,6 +18,7 @@ import { type ClosedChannel, createClosing } from './closing.ts'
 export type { ClosedChannel } from './closing.ts'
 
 import { createDeposits } from './deposits.ts'
+import { createIssuing, type IssuerTerms } from './issuing.ts'
 import { type ChannelBill, type ChannelRules, findChannelBill } from './offers.ts'
 import { createOpening } from './opening.ts'
 import { createPaying, type Paid } from './paying.ts'
@@ -41,6 +43,9 @@ export interface ChannelPaymentsOptions {
   readonly refundTo: NanoAddress
   readonly maxTtlSeconds: number
   readonly modes: readonly ChannelMode[]
+  readonly issuers: readonly IssuerTerms[]
+  /** Chooses an offer of an issuer, by the rules for all offers. */
+  readonly choose: (bills: readonly ReadBill[], url: string) => ChosenOffer
   /** The account that an origin must be paid at, if that is known. */
   readonly pinned: (origin: string) => NanoAddress | undefined
   readonly onPayee: (origin: string, payTo: string) => void
@@ -94,7 +99,7 @@ const MAX_ROUTES = 1_000
 const MAX_CHANNELS = 2
 
 export async function createChannelPayments(options: ChannelPaymentsOptions): Promise<ChannelPayments> {
-  const { key, wallet, ledger, journal, budget, network, refundTo, maxTtlSeconds, modes, emit } = options
+  const { key, wallet, ledger, journal, budget, network, refundTo, maxTtlSeconds, modes, issuers, emit } = options
   const { confirmTimeoutMs, retryForMs, approve, fetch } = options
   const tabs = new Set<Tab>()
   /** What a route cost when it was last asked. */
@@ -102,13 +107,28 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
   const begun = new Map<string, Promise<Tab>>()
 
   const rules = (origin: string): ChannelRules => ({
-    ...{ network, self: wallet.address, refundTo, maxTtlSeconds, modes, nowMs: Date.now() },
+    ...{ network, self: wallet.address, refundTo, maxTtlSeconds, modes, issuers, nowMs: Date.now() },
     pinned: options.pinned(origin),
   })
   const talk = createTalk({ fetch, retryForMs })
   const deposits = createDeposits({ wallet, ledger, confirmTimeoutMs })
+  const issuing = createIssuing({ key, fetch, retryForMs, choose: options.choose })
   const opening = createOpening({
-    ...{ key, self: wallet.address, refundTo, network, modes, budget, journal, deposits, talk, approve, emit, tabs },
+    ...{
+      key,
+      self: wallet.address,
+      refundTo,
+      network,
+      modes,
+      budget,
+      journal,
+      deposits,
+      issuing,
+      talk,
+      approve,
+      emit,
+      tabs,
+    },
   })
   const remember = (request: RepeatableRequest, bill: ChannelBill) => {
     const [oldest] = routes.keys()
@@ -126,15 +146,15 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
     metered: createStreams({ talk, budget, opening }),
     onBill: remember,
   })
-  const close = createClosing({ talk, ledger, opening, confirmTimeoutMs, retryForMs, emit, tabs })
+  const close = createClosing({ talk, ledger, issuing, opening, confirmTimeoutMs, retryForMs, emit, tabs })
 
   const recover = createRecovering({
     ...{ key, wallet, node: options.node, ledger, journal, budget, network, talk, tabs },
     onDistrust: (channelId, reason) => emit({ type: 'channel-distrusted', channelId, reason }),
   })
 
-  const isFor = (tab: Tab, origin: string, { payee }: ChannelBill) =>
-    tab.origin === origin && tab.config.payee === payee
+  const isFor = (tab: Tab, origin: string, { payee, terms }: ChannelBill) =>
+    tab.origin === origin && tab.config.payee === payee && tab.config.issuer === terms.issuer?.publicKey
   const find = (origin: string, bill: ChannelBill) =>
     [...tabs].find((tab) => isFor(tab, origin, bill) && tab.isUsable() && tab.fits(bill) && !tab.isUsedUp(bill.amount))
 

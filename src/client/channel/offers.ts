@@ -20,7 +20,7 @@ export interface ChannelBill {
   readonly terms: ChannelOffer
   /** The most that the request can cost, in raw. */
   readonly amount: Raw
-  /** The account that holds the deposits. */
+  /** The account that is paid, and holds the deposits unless an issuer does. */
   readonly payee: NanoAddress
 }
 
@@ -35,6 +35,8 @@ export interface ChannelRules {
   readonly maxTtlSeconds: number
   /** How we pay. */
   readonly modes: readonly ChannelMode[]
+  /** Issuers that may hold deposits. */
+  readonly issuers: readonly NonNullable<ChannelOffer['issuer']>[]
   readonly nowMs: number
 }
 
@@ -65,16 +67,23 @@ export function readChannelBill(offer: PaymentRequirements, rules: ChannelRules)
   if (offer.asset !== 'XNO') return 'its asset is not XNO'
   const terms = decodeOffer(offer.extra)
   if (terms === undefined) return 'it is not one of a channel as we know it'
-  if (terms.custodian !== 'payee' || terms.deposit === undefined) return 'its custodian is not one that is allowed'
+  if (!isAllowed(terms, rules)) return 'its custodian is not one that is allowed'
   try {
     const amount = parseRaw(offer.amount)
-    const payee = nanoAddress(terms.deposit.account)
+    const payee = nanoAddress(terms.deposit?.account ?? offer.payTo)
     const misfit = misfitOf({ offer, terms, amount, payee }, rules)
     return misfit ?? { offer, terms, amount, payee }
   } catch (error) {
     if (error instanceof PaywallError) return 'an amount or account in it is not one'
     throw error
   }
+}
+
+/** Whether we would trust its custodian with a deposit: the payee, or an issuer that was named. */
+function isAllowed({ custodian, deposit, issuer }: ChannelOffer, { issuers, self, refundTo }: ChannelRules): boolean {
+  if (custodian === 'payee') return deposit !== undefined
+  const isNamed = issuers.some(({ url, publicKey }) => issuer?.url === url && issuer.publicKey === publicKey)
+  return isNamed && self === refundTo // an issuer pays out to the account itself
 }
 
 function misfitOf({ offer, terms, amount, payee }: ChannelBill, rules: ChannelRules): string | undefined {
@@ -100,7 +109,9 @@ function misfitOf({ offer, terms, amount, payee }: ChannelBill, rules: ChannelRu
   if (terms.maxStep < 1) return 'its maxStep is not one'
   if (least === 0n || least > suggested || suggested > most) return 'its deposits are not in order'
   if ([least, suggested, most].some((sum) => sum % TAG_MODULUS !== 0n)) return 'its deposits are no multiples of 10^20'
-  if (terms.deposit?.exactAmount !== String(suggested + depositTag(terms.nonce))) return 'its deposit has not its tag'
+  const isPayee = terms.custodian === 'payee'
+  if (isPayee && terms.deposit?.exactAmount !== String(suggested + depositTag(terms.nonce)))
+    return 'its deposit has not its tag'
   if (terms.closeGraceSeconds > MAX_CLOSE_GRACE_SECONDS) return 'its closeGraceSeconds are more than a day'
   if (terms.expiresAt <= nowSeconds + SLACK_SECONDS / 10) return 'it has expired'
   if (terms.expiresAt > nowSeconds + terms.ttlSeconds + SLACK_SECONDS)

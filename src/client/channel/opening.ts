@@ -12,6 +12,7 @@ import type { Journal } from '../journal.ts'
 import { TAG_MODULUS } from '../offers.ts'
 import type { Bill } from '../payments.ts'
 import type { Deposits } from './deposits.ts'
+import type { Issuing } from './issuing.ts'
 import type { ChannelBill } from './offers.ts'
 import { createProver, ownTerms } from './prover.ts'
 import type { Stated } from './receipts.ts'
@@ -27,6 +28,7 @@ export interface OpeningOptions {
   readonly budget: Budget
   readonly journal: Journal
   readonly deposits: Deposits
+  readonly issuing: Issuing
   readonly talk: Talk
   readonly approve: (bill: Bill) => boolean | Promise<boolean>
   readonly emit: (event: PayerEvent) => void
@@ -59,7 +61,7 @@ const SHORTEST_CHAIN = 1_024n
 const MAX_UNITS = 32n
 
 export function createOpening(options: OpeningOptions): Opening {
-  const { key, self, refundTo, network, modes, budget, journal, deposits, talk, approve, emit, tabs } = options
+  const { key, self, refundTo, network, modes, budget, journal, deposits, issuing, talk, approve, emit, tabs } = options
   /** Deposits that are decided on, and not signed yet. */
   let pending = 0n
   const toppingUp = new Map<Tab, Promise<void>>()
@@ -108,14 +110,16 @@ export function createOpening(options: OpeningOptions): Opening {
   }
 
   /** Makes a deposit of a channel, anew if it lost its place. */
-  async function deposit(tab: Tab, amount: Raw, signal: AbortSignal): Promise<void> {
+  async function deposit(tab: Tab, size: Raw, signal: AbortSignal): Promise<void> {
+    const { issuer, nonce } = tab.terms
+    const asked = issuer && (await issuing.depositOffer(issuer, size - depositTag(nonce)))
+    const { to, amount, offer } = asked ?? { to: tab.config.payee, amount: size }
     for (let blocks = 1; ; blocks++) {
-      const { payee } = tab.config
       const sent = await deposits.send({
-        to: payee,
+        to,
         amount,
         signal,
-        onSigned: (block) => tab.addDeposit(block, amount),
+        onSigned: (block) => tab.addDeposit(block, amount, offer),
       })
       if (sent !== undefined) return deposits.confirmed(sent, signal)
       const lost = tab.deposits.at(-1)
@@ -152,8 +156,11 @@ export function createOpening(options: OpeningOptions): Opening {
     const [first] = tab.deposits
     if (first === undefined) throw new Error('unreachable: a channel without a deposit')
     const { config, prover } = tab
-    const authorization = authorizeOpening(config, first.hash, key)
-    const payload = { type: 'open', config, macKey: prover.macKey, blockHash: first.hash, authorization } as const
+    const evidence =
+      config.custodian === 'issuer'
+        ? { certificate: { ...(await issuing.lock(tab)) } }
+        : { blockHash: first.hash, authorization: authorizeOpening(config, first.hash, key) }
+    const payload = { type: 'open', config, macKey: prover.macKey, ...evidence } as const
     const { outcome } = await acknowledged(tab, 'open', payload)
     if (outcome.channelState.phase !== 'open') throw distrust(tab, 'open_state_untrue')
     first.credited = true
@@ -195,7 +202,8 @@ export function createOpening(options: OpeningOptions): Opening {
       const maxK = Number(lower(wanted, longest / unit))
       const { terms: own, chain } = await ownTerms(key, salt, mode === 'payword-sha256' ? { maxK } : 'voucher')
       const config = {
-        ...({ network, custodian: 'payee', payer: self, payee, origin: new URL(url).origin, refundTo } as const),
+        ...{ network, custodian: terms.custodian, payer: self, payee, origin: new URL(url).origin, refundTo },
+        ...(terms.issuer && { issuer: terms.issuer.publicKey }),
         ...{ expiresAt: terms.expiresAt, closeGrace: terms.closeGraceSeconds, salt, nonce: terms.nonce, mode },
         ...(mode === 'payword-sha256' && { unit: terms.unit, maxK }),
         ...own,

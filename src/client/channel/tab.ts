@@ -60,6 +60,8 @@ export interface Deposit {
   readonly amount: bigint
   readonly block: StateBlock
   readonly hash: BlockHash
+  /** What an issuer asked for it. Undefined: the payee holds it. */
+  readonly offer?: PaymentRequirements | undefined
   credited: boolean
 }
 
@@ -98,9 +100,9 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
 
   let phase: ChannelNote['phase'] = noted?.phase ?? 'opening'
   let distrusted = noted?.distrusted
-  const deposits: Deposit[] = (noted?.deposits ?? []).map(({ amount, block, credited }) => {
+  const deposits: Deposit[] = (noted?.deposits ?? []).map(({ amount, block, offer, credited }) => {
     const parsed = parseBlock(block) as StateBlock
-    return { amount: BigInt(amount), block: parsed, hash: hashBlock(parsed), credited }
+    return { amount: BigInt(amount), block: parsed, hash: hashBlock(parsed), offer, credited }
   })
   let authorized = BigInt(noted?.authorized ?? 0)
   let charged = BigInt(noted?.charged ?? 0)
@@ -116,6 +118,11 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
 
   const credited = () => deposits.reduce((sum, { amount, credited }) => (credited ? sum + amount : sum), 0n)
   const deposited = () => deposits.reduce((sum, { amount }) => sum + amount, 0n)
+  /** What an issuer has locked stays as it is. */
+  const capacity = () => {
+    const most = config.custodian === 'issuer' ? deposited() : MAX_RAW
+    return maxReach !== undefined && maxReach < most ? maxReach : most
+  }
   const others = (but?: Held) => [...held.values()].filter((one) => one !== but)
   const sumOf = (payments: readonly Held[]) => payments.reduce((sum, { max }) => sum + max, 0n)
   /** What the proof of the next payment has to leave for others. */
@@ -144,8 +151,9 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     ...{ payTo: config.payee, amount: '0' },
     channel: {
       ...{ phase, ...(distrusted && { distrusted }), ...progress(), config: { ...config }, offer, url, method },
-      deposits: deposits.map(({ amount, block, credited }) => ({
+      deposits: deposits.map(({ amount, block, offer, credited }) => ({
         ...{ amount: String(amount), block: blockToJson(block), credited },
+        ...(offer && { offer }),
       })),
     },
   })
@@ -188,7 +196,7 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     credited,
     deposited,
     /** The most that may ever be authorised, in raw. */
-    capacity: () => maxReach ?? MAX_RAW,
+    capacity,
     unspent: () => deposited() - charged,
     expiresAtMs: 1_000 * config.expiresAt,
     isUsable: () => phase === 'open' && distrusted === undefined && Date.now() < 1_000 * config.expiresAt - MARGIN_MS,
@@ -196,8 +204,8 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     fits: ({ terms: offered, amount }: { readonly terms: ChannelOffer; readonly amount: bigint }) =>
       config.mode === 'voucher-ed25519' ||
       ((offered.unit === config.unit || amount % unit === 0n) && amount <= unit * BigInt(offered.maxStep)),
-    /** Whether the chain is too short for one more payment of this price. */
-    isUsedUp: (max: bigint, but?: Held) => maxReach !== undefined && reachFor(max, but) > maxReach,
+    /** Whether the chain is too short, or the lock of an issuer too small, for one more payment of this price. */
+    isUsedUp: (max: bigint, but?: Held) => reachFor(max, but) > capacity(),
     reachFor,
     isTooFar,
     underWay: (but?: Held) => underWay(but).length,
@@ -324,8 +332,8 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
       phase = next
       await journal.put(note())
     },
-    async addDeposit(block: StateBlock, amount: Raw): Promise<void> {
-      const deposit = { amount, block, hash: hashBlock(block), credited: false }
+    async addDeposit(block: StateBlock, amount: Raw, offer?: PaymentRequirements): Promise<void> {
+      const deposit = { amount, block, hash: hashBlock(block), offer, credited: false }
       deposits.push(deposit)
       await journal.put(note()).catch((error: unknown) => {
         deposits.splice(deposits.indexOf(deposit), 1)

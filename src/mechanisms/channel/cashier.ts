@@ -4,6 +4,7 @@
  * deposit is looked up only for an offer that was sealed here, and is claimed only once it is verified.
  */
 import { closeBytes, type PaidRequest, requestHash, stateBytes, topUpBytes } from '../../channel/binding.ts'
+import { readCertificate } from '../../channel/certificate.ts'
 import type { ChannelTerms } from '../../channel/channels.ts'
 import { type ChannelConfig, type ChannelId, channelId, isOpeningAuthorized } from '../../channel/config.ts'
 import { type Genuine, lastProofOf } from '../../channel/proof.ts'
@@ -19,6 +20,7 @@ import {
   decodePayload,
   depositTag,
   type OpenPayload,
+  type Release,
   type ShownProof,
   type StatePayload,
   stateText,
@@ -30,17 +32,17 @@ import { keepClaims } from '../../core/claims.ts'
 import { type EventListener, stopwatch } from '../../core/events.ts'
 import type { Meter } from '../../core/meter.ts'
 import { BODY_TOO_LARGE } from '../../core/price.ts'
-import { currentPrice, type Pricing } from '../../core/quote.ts'
+import { currentPrice, type Pricing, TAG_MODULUS } from '../../core/quote.ts'
 import { type Refusal, type RefusalCode, refusal } from '../../core/refusal.ts'
 import { type PaywallRequest, readBody, targetOf } from '../../core/request.ts'
 import { type Draws, meteredEvents } from '../../core/sse.ts'
-import { ChargeError } from '../../errors.ts'
+import { ChargeError, IssuerError } from '../../errors.ts'
 import { bytesToHex, hexToBytes } from '../../nano/hex.ts'
-import { addressToPublicKey, verifyMessage } from '../../nano/index.ts'
+import { addressToPublicKey, type BlockHash, verifyMessage } from '../../nano/index.ts'
 import { unref } from '../../rpc/wait.ts'
 import { IDENTIFIER, identifierIn } from '../../x402/identifier.ts'
 import type { PresentedPayment } from '../../x402/wire.ts'
-import { isOfTerms } from './offer.ts'
+import { isOfTerms, type MadeOffer } from './offer.ts'
 import type { Payee } from './payee.ts'
 import { stateOf } from './receipts.ts'
 
@@ -74,7 +76,7 @@ interface Visit {
 }
 
 export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
-  const { channels, judge, offering, deposits, receipts, closing, network, account, origin } = payee
+  const { channels, judge, offerings, deposits, receipts, closing, redeeming, network, account, origin } = payee
   const { mayCheckSignature, mayOpen } = payee
   const { name, emit, attempts, leaseMs } = route
 
@@ -98,13 +100,19 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
       readonly hash?: Uint8Array
       readonly withProof?: true
       readonly withConfig?: true
+      readonly release?: Release | undefined
     } = {},
   ): Promise<ChannelOutcome | undefined> {
     const channel = await channels.state(id)
     if (channel === undefined) return undefined
     const signed = await receipts.sign({ ...more.payment, channelState: stateOf(id, channel) }, more.hash)
     const lastProof = more.withProof && lastProofOf(config, channel)
-    return { ...signed, ...(lastProof && { lastProof }), ...(more.withConfig && { config }) }
+    return {
+      ...signed,
+      ...(lastProof && { lastProof }),
+      ...(more.withConfig && { config }),
+      ...(more.release && { release: more.release }),
+    }
   }
   const correct = async (code: RefusalCode, { config }: ChannelTerms, id: ChannelId): Promise<Refusal> => {
     const extra = await outcomeOf(config, id, { withProof: true })
@@ -319,22 +327,39 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
   }
 
   async function open(payload: OpenPayload, visit: Visit): Promise<Refusal | Taken | Replied> {
-    const { config, macKey, blockHash: block, authorization, proof } = payload
-    const made = offering.open(visit.payment.accepted.extra)
+    const { config, macKey, blockHash: block, proof } = payload
+    const made = madeOffer(visit.payment.accepted.extra)
     if (made === undefined || made.offer.nonce !== config.nonce) return refuse('nonce')
     const { offer, issuedAtMs } = made
-    if (block === undefined || !isOfTerms(config, offer, network, origin)) return refuse('binding')
+    if (!isOfTerms(config, offer, { network, account, origin })) return refuse('binding')
     if (bytesToHex(sha256(hexToBytes(macKey))) !== config.macKeyHash) return refuse('mac')
     const id = channelId(config)
     if (proof !== undefined && proof.channelId !== id) return refuse('payload')
     if (issuedAtMs < (await payee.store.epochMs())) return recover(payload, offer, visit)
 
-    const known = await channels.state(id)
+    const refused =
+      block === undefined
+        ? await openCertified(payload, offer)
+        : await openDeposited(payload, { block, offer, request: visit.request })
+    if (refused) return refused
+    return proof ? pay(proof, visit, block) : replied(config, await outcomeOf(config, id), block)
+  }
+
+  /** Opens it on a deposit of its own. */
+  async function openDeposited(
+    { config, macKey, authorization }: OpenPayload,
+    {
+      block,
+      offer,
+      request,
+    }: { readonly block: BlockHash; readonly offer: ChannelOffer; readonly request: PaywallRequest },
+  ): Promise<Refusal | undefined> {
+    const known = await channels.state(channelId(config))
     if (!known?.depositBlocks.includes(block)) {
       if (Date.now() >= 1_000 * config.expiresAt) return refuse('channel_expired')
       const [min, max] = [BigInt(offer.minDeposit), BigInt(offer.maxDeposit)]
       const wanted = { asker: offer.nonce, payer: config.payer, tag: depositTag(config.nonce), min, max }
-      const amount = await deposits.find(block, wanted, visit.request)
+      const amount = await deposits.find(block, wanted, request)
       if (amount === 'too_many_attempts') return refusal(amount)
       if (typeof amount === 'string') return refuse(amount)
       if (!isOpeningAuthorized(config, block, authorization)) return refuse('authorization')
@@ -344,7 +369,36 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
       if (opened !== 'opened') return refuse(opened)
       payee.emit?.({ type: 'channel_opened', mode: config.mode, amount })
     }
-    return proof ? pay(proof, visit, block) : replied(config, await outcomeOf(config, id), block)
+    return undefined
+  }
+
+  /** Opens it on what its issuer signed, who is not asked. */
+  async function openCertified(
+    { config, macKey, certificate: shown }: OpenPayload,
+    { minDeposit, maxDeposit, issuer }: ChannelOffer,
+  ): Promise<Refusal | undefined> {
+    if (await channels.state(channelId(config))) return undefined
+    if (Date.now() >= 1_000 * config.expiresAt) return refuse('channel_expired')
+    const certificate = readCertificate(shown)
+    if (certificate === undefined || issuer === undefined) return refuse('certificate')
+    const worth = await payee.check(config, certificate)
+    if (typeof worth === 'string') return refuse(worth)
+    const { amount } = worth
+    if (amount < BigInt(minDeposit) || amount > BigInt(maxDeposit) + TAG_MODULUS) return refuse('deposit_mismatch')
+    if (!mayOpen(config.payer)) return refuse('busy')
+    const opened = await channels.openCertified({ config, macKey, certificate, issuer })
+    if (opened !== 'opened') return refuse(opened)
+    payee.emit?.({ type: 'channel_opened', mode: config.mode, amount })
+    return undefined
+  }
+
+  /** The offer that a client echoes, if it was made here. */
+  const madeOffer = (extra: unknown): MadeOffer | undefined => {
+    for (const offering of offerings) {
+      const made = offering.open(extra)
+      if (made) return made
+    }
+    return undefined
   }
 
   /**
@@ -377,6 +431,7 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     if (terms === undefined) return refuse('channel_not_found')
     if (!isMac(terms, topUpBytes(id, block), mac)) return refuse('mac')
     const { config, deposits: bounds } = terms
+    if (config.custodian === 'issuer') return correct(`${PREFIX}deposit_mismatch`, terms, id) // nobody has locked it for us
     const known = await channels.state(id)
     if (!known?.depositBlocks.includes(block)) {
       const [min, max] = [BigInt(bounds?.min ?? 0), BigInt(bounds?.max ?? 0)]
@@ -415,13 +470,18 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     if (terms === undefined) return refuse('channel_not_found')
     if (!isMac(terms, closeBytes(id), mac)) return refuse('mac')
     // A block can take longer than a client waits. It is made all the same, and the client asks again.
-    const closed = await within(payee.confirmTimeoutMs, closing.close(id))
+    const closed = await within(payee.confirmTimeoutMs, closing.close(id)).catch((fault: unknown) => {
+      // The payer can end it with our release, whether or not the issuer answers us.
+      if (fault instanceof IssuerError) return undefined
+      throw fault
+    })
     if (closed === 'busy') {
       const isRecovering = (await channels.state(id))?.phase === 'recovering'
       return correct(`${PREFIX}${isRecovering ? 'channel_recovering' : 'busy'}`, terms, id)
     }
     if (closed === 'channel_not_found') return refuse(closed)
-    return replied(terms.config, await outcomeOf(terms.config, id), closed?.refund)
+    const release = await redeeming.release(id, terms)
+    return replied(terms.config, await outcomeOf(terms.config, id, { release }), closed?.refund)
   }
 
   async function tellState(payload: StatePayload): Promise<Refusal | Replied> {
@@ -448,7 +508,7 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
   return {
     async offer(request, price) {
       const amount = price ?? (await currentPrice(request, route))
-      return { amount, accepts: [offering.make(amount, route.maxTimeoutMs)] }
+      return { amount, accepts: offerings.map(({ make }) => make(amount, route.maxTimeoutMs)) }
     },
 
     async take(payment, request) {

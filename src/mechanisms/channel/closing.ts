@@ -7,8 +7,10 @@ import type { Channels } from '../../channel/channels.ts'
 import type { ChannelId } from '../../channel/config.ts'
 import type { EventListener } from '../../core/events.ts'
 import type { Payouts } from '../../custody/payouts.ts'
+import { IssuerError } from '../../errors.ts'
 import { type BlockHash, raw } from '../../nano/index.ts'
 import type { Ledger } from '../../rpc/index.ts'
+import type { Redeeming } from './redeeming.ts'
 
 /** `busy`: a payment is still under way. `refund`: the block, which may not be confirmed yet; none: nothing was left. */
 export type Closed = 'busy' | 'channel_not_found' | { readonly refund: BlockHash | undefined }
@@ -24,12 +26,14 @@ export interface ClosingOptions {
   readonly channels: Channels
   readonly payouts: Payouts
   readonly ledger: Ledger
+  readonly redeeming: Pick<Redeeming, 'redeem'>
   /** How long a refund is waited for. */
   readonly confirmTimeoutMs: number
   readonly emit?: EventListener | undefined
 }
 
-export function createClosing({ channels, payouts, ledger, confirmTimeoutMs, emit }: ClosingOptions): Closing {
+export function createClosing(options: ClosingOptions): Closing {
+  const { channels, payouts, ledger, redeeming, confirmTimeoutMs, emit } = options
   const underWay = new Map<ChannelId, Promise<Closed>>()
   /** Begun here and not over, with the instant. */
   const begun = new Map<ChannelId, number>()
@@ -46,6 +50,11 @@ export function createClosing({ channels, payouts, ledger, confirmTimeoutMs, emi
     if (channel?.phase === 'closed') {
       begun.delete(id)
       return { refund: channel.refundBlock as BlockHash | undefined }
+    }
+    if (terms.config.custodian === 'issuer') {
+      await redeeming.redeem(id, terms)
+      begun.delete(id)
+      return { refund: undefined }
     }
     if (amount === 0n) {
       await finish(id, { amount, refund: undefined })
@@ -73,7 +82,7 @@ export function createClosing({ channels, payouts, ledger, confirmTimeoutMs, emi
     if (known) return known
     const closing = settle(id)
       .catch((fault: unknown) => {
-        emit?.({ type: 'refund_failed', fault })
+        emit?.({ type: fault instanceof IssuerError ? 'redemption_failed' : 'refund_failed', fault })
         throw fault
       })
       .finally(() => underWay.delete(id))
@@ -84,7 +93,15 @@ export function createClosing({ channels, payouts, ledger, confirmTimeoutMs, emi
   return {
     close,
     async sweep() {
-      const quietly = (id: ChannelId) => close(id).catch(() => {}) // told already, and asked again next time
+      const silent = new Set<string | undefined>()
+      /** What goes wrong is told already, and asked again next time. One issuer that is down does not hold up the others. */
+      const quietly = async (id: ChannelId) => {
+        const issuer = (await channels.terms(id))?.config.issuer
+        if (issuer !== undefined && silent.has(issuer)) return
+        await close(id).catch((fault: unknown) => {
+          if (fault instanceof IssuerError && fault.reason === undefined) silent.add(issuer)
+        })
+      }
       try {
         for await (const id of channels.unfinished()) await quietly(id)
         for await (const id of channels.expired()) await quietly(id)

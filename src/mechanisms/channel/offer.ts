@@ -10,7 +10,7 @@ import type { Seal } from '../../core/seal.ts'
 import type { NanoAddress } from '../../nano/index.ts'
 import type { PaymentRequirements } from '../../x402/shapes.ts'
 import { unixSeconds } from '../exact.ts'
-import type { ChannelSettings } from './settings.ts'
+import type { ChannelSettings, IssuerTerms } from './settings.ts'
 
 export interface OfferingOptions {
   readonly seal: Seal
@@ -21,6 +21,8 @@ export interface OfferingOptions {
   readonly realm: string
   /** 64 hex digits. */
   readonly receiptKey: string
+  /** Who holds the deposits. Undefined: we do. */
+  readonly issuer?: IssuerTerms | undefined
 }
 
 /** An offer that was made here. */
@@ -36,21 +38,25 @@ export interface Offering {
   open(extra: unknown): MadeOffer | undefined
 }
 
-export function createOffering({ seal, settings, account, network, realm, receiptKey }: OfferingOptions): Offering {
+export function createOffering(options: OfferingOptions): Offering {
+  const { seal, settings, account, network, realm, receiptKey, issuer } = options
   /** Everything that is not in the nonce itself. */
   const bindingOf = (offer: Omit<ChannelOffer, 'nonce' | 'expiresAt' | 'suggestedDeposit' | 'deposit'>): Field[] => [
     ...[realm, network, offer.binding, offer.custodian, offer.modes.join(), offer.unit, offer.minDeposit],
     ...[offer.maxDeposit, String(offer.maxStep), String(offer.maxK), String(offer.ttlSeconds)],
-    ...[String(offer.closeGraceSeconds), offer.receiptKey],
+    ...[String(offer.closeGraceSeconds), offer.receiptKey, offer.issuer?.url, offer.issuer?.publicKey],
   ]
-  const exactAmount = (suggested: bigint, nonce: string) => String(suggested + depositTag(nonce))
+  /** Where to deposit. With an issuer that is its affair. */
+  const depositOf = (suggested: bigint, nonce: string): ChannelOffer['deposit'] =>
+    issuer ? undefined : { account, exactAmount: String(suggested + depositTag(nonce)) }
 
   return {
     make(amount, maxTimeoutMs) {
       const { modes, unit = amount, minDeposit, maxDeposit, maxStep, maxK, ttlSeconds, closeGraceSeconds } = settings
       const suggested = settings.suggestedDeposit ?? suggestedFor(amount, settings)
       const terms = {
-        ...({ binding: CHANNEL_BINDING, custodian: 'payee', modes, unit: String(unit) } as const),
+        ...({ binding: CHANNEL_BINDING, custodian: issuer ? 'issuer' : 'payee', modes, unit: String(unit) } as const),
+        ...(issuer && { issuer }),
         ...{ minDeposit: String(minDeposit), maxDeposit: String(maxDeposit), maxStep, maxK, ttlSeconds },
         ...{ closeGraceSeconds, receiptKey },
       }
@@ -58,12 +64,13 @@ export function createOffering({ seal, settings, account, network, realm, receip
       const expiresAtMs = issuedAtMs + 1_000 * ttlSeconds
       const sealed = { id: randomHex(16), issuedAtMs, expiresAtMs, amount: suggested, payTo: account, inputs: [] }
       const nonce = seal.close(sealed, bindingOf(terms))
+      const deposit = depositOf(suggested, nonce)
       const extra: ChannelOffer = {
         ...terms,
         suggestedDeposit: String(suggested),
         expiresAt: unixSeconds(expiresAtMs),
         nonce,
-        deposit: { account, exactAmount: exactAmount(suggested, nonce) },
+        ...(deposit && { deposit }),
       }
       return {
         scheme: CHANNEL_SCHEME,
@@ -80,10 +87,11 @@ export function createOffering({ seal, settings, account, network, realm, receip
       const offer = decodeOffer(extra)
       const sealed = offer && seal.peek(offer.nonce)?.open(bindingOf(offer))
       if (sealed === undefined || typeof sealed === 'string' || sealed.payTo !== account) return undefined
+      const deposit = offer && depositOf(sealed.amount, offer.nonce)
       const isSame =
-        offer?.deposit?.account === account &&
-        offer.suggestedDeposit === String(sealed.amount) &&
-        offer.deposit.exactAmount === exactAmount(sealed.amount, offer.nonce) &&
+        offer?.deposit?.account === deposit?.account &&
+        offer?.deposit?.exactAmount === deposit?.exactAmount &&
+        offer?.suggestedDeposit === String(sealed.amount) &&
         offer.expiresAt === unixSeconds(sealed.expiresAtMs)
       return offer && isSame ? { offer, issuedAtMs: sealed.issuedAtMs } : undefined
     },
@@ -97,15 +105,24 @@ function suggestedFor(amount: bigint, { minDeposit, maxDeposit }: ChannelSetting
   return wanted > maxDeposit ? maxDeposit : wanted - (wanted % TAG_MODULUS)
 }
 
-/** Whether a channel is of the terms of this offer. `origin`: ours, where we know it. */
-export function isOfTerms(config: ChannelConfig, offer: ChannelOffer, network: string, origin: string): boolean {
+/** What every channel of ours has. `origin`: empty where we do not know it. */
+export interface OurTerms {
+  readonly network: string
+  readonly account: NanoAddress
+  readonly origin: string
+}
+
+/** Whether a channel is of the terms of this offer. */
+export function isOfTerms(config: ChannelConfig, offer: ChannelOffer, ours: OurTerms): boolean {
+  const { network, account, origin } = ours
   const isOfMode =
     config.mode === 'payword-sha256' ? config.unit === offer.unit && config.maxK <= offer.maxK : !('unit' in config)
   return (
     isOfMode &&
     config.network === network &&
     config.custodian === offer.custodian &&
-    config.payee === offer.deposit?.account &&
+    config.issuer === offer.issuer?.publicKey &&
+    config.payee === account &&
     (origin === '' || config.origin === origin) &&
     offer.modes.includes(config.mode) &&
     config.expiresAt <= offer.expiresAt &&

@@ -1,7 +1,9 @@
 /**
- * The payee of channels that holds their deposits itself (`custodian: 'payee'`): its wallet, its channels in the store, and
- * what it does by itself, which is to close what has expired and to give back what nobody opened.
+ * The payee of channels: its channels in the store, and what it does by itself. Where it holds the deposits
+ * (`custodian: 'payee'`), that is to refund what has expired and to give back what nobody opened, out of its wallet; where
+ * issuers hold them, to redeem what has expired, and to have what is ours there paid out.
  */
+import { type CheckCertificate, createCertificateCheck } from '../../channel/certificate.ts'
 import { type Channels, createChannels } from '../../channel/channels.ts'
 import { createJudge, type JudgeProof } from '../../channel/proof.ts'
 import { createWorkSource, type WorkOption } from '../../client/work.ts'
@@ -10,6 +12,7 @@ import type { Seal } from '../../core/seal.ts'
 import type { Store } from '../../core/store.ts'
 import { createSentBlocks } from '../../custody/chain.ts'
 import { createPayouts } from '../../custody/payouts.ts'
+import { accountSigner } from '../../issuer/request.ts'
 import {
   derivePublicKey,
   type NanoAddress,
@@ -25,6 +28,7 @@ import { createDeposits, type Deposits } from './deposits.ts'
 import { createOffering, type Offering } from './offer.ts'
 import { createRate } from './rate.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
+import { createRedeeming, type Redeeming } from './redeeming.ts'
 import type { ChannelSettings } from './settings.ts'
 import { refundUnopened } from './unopened.ts'
 
@@ -56,10 +60,14 @@ export interface Payee {
   readonly store: Store
   readonly channels: Channels
   readonly judge: JudgeProof
-  readonly offering: Offering
+  /** One for each that may hold deposits. */
+  readonly offerings: readonly Offering[]
+  /** What a certificate is worth to us, or why nothing. Asks nobody. */
+  readonly check: CheckCertificate
   readonly deposits: Deposits
   readonly receipts: Receipts
   readonly closing: Closing
+  readonly redeeming: Redeeming
   /** Whether this payer may open one more: each channel costs a receive and a refund, with their work. */
   mayOpen(payer: string): boolean
   /** Whether one more signature of an account may be checked, which takes milliseconds, for whoever asks. */
@@ -80,7 +88,9 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
   const payouts = createPayouts({ key, node, work, store, sent, leaseMs, ...(representative && { representative }) })
   const receipts = await createReceipts(key)
   const channels = createChannels({ store, onConflict: () => emit?.({ type: 'channel_conflict' }) })
-  const closing = createClosing({ channels, payouts, ledger, confirmTimeoutMs, emit })
+  const { issuers, minSettleSeconds, withdrawFrom } = settings
+  const redeeming = createRedeeming({ channels, issuers, signer: accountSigner(key), withdrawFrom, emit })
+  const closing = createClosing({ channels, payouts, ledger, redeeming, confirmTimeoutMs, emit })
   const ttlMs = 1_000 * settings.ttlSeconds
   const unopened = {
     ...{ store, node, ledger, payouts, minDeposit: settings.minDeposit, ttlMs },
@@ -99,6 +109,9 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
   const sweep = async () => {
     await sent.begin().catch(() => {}) // a node that is down: the next time
     await closing.sweep()
+    await redeeming.payOut()
+    // What comes to an account that takes no deposits is what issuers pay out.
+    if (issuers.length > 0) return
     await refundUnopened(unopened).catch((fault: unknown) => emit?.({ type: 'refund_failed', fault }))
     await count().catch(() => {}) // the store does not answer: the next time it may
   }
@@ -112,12 +125,17 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
   const timer = setInterval(keepSwept, settings.sweepMs)
   unref(timer)
 
+  const offered = { seal, settings, account, network, realm, receiptKey: receipts.publicKey }
   return {
-    ...{ network, origin, account, store, channels, receipts, closing, confirmTimeoutMs, emit },
+    ...{ network, origin, account, store, channels, receipts, closing, redeeming, confirmTimeoutMs, emit },
     mayOpen: createRate({ most: 60, periodMs: 3_600_000 }),
     mayCheckSignature: createRate({ most: 20, periodMs: 1_000 }),
     judge: createJudge({ channels, maxStep: settings.maxStep }),
-    offering: createOffering({ seal, settings, account, network, realm, receiptKey: receipts.publicKey }),
+    offerings:
+      issuers.length === 0
+        ? [createOffering(offered)]
+        : issuers.map((issuer) => createOffering({ ...offered, issuer })),
+    check: createCertificateCheck({ issuers: issuers.map(({ publicKey }) => publicKey), minSettleSeconds }),
     deposits: createDeposits({ ledger, account, confirmTimeoutMs }),
     async close() {
       clearInterval(timer)

@@ -1,6 +1,13 @@
 /** What an operator sets about channels, in the values that the code works with. */
 import type { ChannelMode } from '../../channel/wire.ts'
 
+/** An issuer that we trust to pay us. */
+export interface IssuerTerms {
+  readonly url: string
+  /** 64 upper-case hex digits. */
+  readonly publicKey: string
+}
+
 /** Amounts in raw; those of deposits are multiples of the tag's modulus. */
 export interface ChannelSettings {
   readonly modes: readonly ChannelMode[]
@@ -14,6 +21,12 @@ export interface ChannelSettings {
   readonly maxK: number
   readonly ttlSeconds: number
   readonly closeGraceSeconds: number
+  /** Who holds the deposits. None: we do. */
+  readonly issuers: readonly IssuerTerms[]
+  /** A certificate has to leave us so many seconds to redeem. */
+  readonly minSettleSeconds: number
+  /** What is ours with an issuer is had paid out from so much raw on. */
+  readonly withdrawFrom: bigint
   /** How often expired channels and deposits that nobody opened are looked for. */
   readonly sweepMs: number
 }

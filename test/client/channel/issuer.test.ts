@@ -1,0 +1,74 @@
+/** A payer whose deposits an issuer holds: the issuer over HTTP, the vendor in this process, the money on a devnet. */
+import { afterAll, expect, test } from 'vitest'
+import { accountSigner, createIssuerClient } from '../../../src/issuer/index.ts'
+import { freshWallet } from '../../channel/client.ts'
+import { openIssuer } from '../../issuer/world.ts'
+import { createWorld } from '../../support/world.ts'
+import { ORIGIN, openScene, PRICE, said, URL_ } from './support.ts'
+
+const world = await createWorld()
+const bank = await openIssuer({ devnet: world.devnet, overHttp: true })
+const issuer = { url: bank.url, publicKey: bank.issuer.info.issuer }
+afterAll(() => bank.close())
+
+async function openIssued({ shop = {}, payer = {} } = {}) {
+  const wallet = freshWallet()
+  const channel = {
+    issuers: [issuer],
+    minDeposit: '0.001',
+    suggestedDeposit: '0.1',
+    minSettleSeconds: 60,
+    withdrawFrom: '0',
+    sweepSeconds: 1,
+  }
+  const scene = await openScene({
+    world,
+    shop: { wallet, mechanisms: ['channel'], channel: { ...channel, ...shop } },
+    payer: { channels: { issuers: [issuer] }, ...payer },
+  })
+  // What is for the issuer goes there.
+  scene.between = ({ request }, next) => (request.url.startsWith(bank.url) ? fetch(request) : next(request))
+  const vendor = createIssuerClient({ url: bank.url, signer: accountSigner(wallet.key) })
+  return { scene, vendor }
+}
+
+test.each(['payword-sha256', 'voucher-ed25519'] as const)(
+  'a client pays a vendor by %s out of what an issuer holds, and gets the rest back to the raw',
+  async (mode) => {
+    const { scene, vendor } = await openIssued({ payer: { channels: { issuers: [issuer], modes: [mode] } } })
+    const { payer } = scene
+    const before = await payer.balance()
+    for (let n = 0; n < 5; n++) expect((await payer.fetch(`${URL_}?n=${n}`)).status).toBe(200)
+    expect(await payer.channels()).toMatchObject([{ mode, phase: 'open', charged: 5n * PRICE }])
+    expect(said(scene).filter((type) => type === 'open')).toHaveLength(1)
+    await bank.check()
+
+    const [closed] = await payer.closeChannels()
+    expect(closed).toMatchObject({ charged: 5n * PRICE, refund: expect.stringMatching(/^[0-9A-F]{64}$/) })
+    await payer.receive()
+    expect((await payer.balance()).balance).toBe(before.balance - 5n * PRICE)
+    // The vendor has it with the issuer, or on its way to its own account.
+    await expect
+      .poll(async () => (await vendor.statement()).lines.map(({ kind }) => kind), { timeout: 5_000 })
+      .toEqual(expect.arrayContaining(['credit']))
+    await bank.check()
+  },
+)
+
+test('an issuer that the payer was not told to trust gets nothing', async () => {
+  const other = { url: issuer.url, publicKey: 'A'.repeat(64) }
+  for (const channels of [{}, { issuers: [other] }]) {
+    const { scene } = await openIssued({ payer: { channels } })
+    await expect(scene.payer.fetch(URL_)).rejects.toMatchObject({ code: 'ERR_NO_PAYABLE_OFFER' })
+    expect(said(scene)).toEqual(['nothing'])
+  }
+})
+
+test('a lock that is used up is followed by another channel, and both are closed', async () => {
+  const { scene } = await openIssued({ shop: { suggestedDeposit: '0.003', maxDeposit: '0.003' } })
+  for (let n = 0; n < 5; n++) expect((await scene.payer.fetch(`${URL_}?n=${n}`)).status).toBe(200)
+  await scene.payer.closeChannels(ORIGIN)
+  expect(said(scene).filter((type) => type === 'open')).toHaveLength(2)
+  expect(await scene.payer.channels()).toEqual([])
+  await bank.check()
+})
