@@ -17,6 +17,7 @@ import {
   wsOption,
 } from './command.ts'
 import { fetchOrSay, urlArgument } from './http.ts'
+import { ISSUER_HELP, issuerOption, withKeys } from './issuer-option.ts'
 import { defaultJournal, lockJournal } from './journal.ts'
 import { accountIndexOption, KEY_HELP, phraseOption, readKey, seedFileOption } from './key.ts'
 import { paint, printJson, printLine, type Terminal } from './terminal.ts'
@@ -26,6 +27,7 @@ each paid out of the channel's deposit, closes the channel, and checks on the le
 requests a second that were, how long they took, and what they cost. Nothing is paid in any other way.`
 
 const after = `${KEY_HELP}
+${ISSUER_HELP}
 
 The first request opens the channel, and is counted in the money and not in the times.
 
@@ -85,6 +87,7 @@ export const client: MakeCommand = (terminal) =>
     .addOption(phraseOption())
     .option('--journal <path>', 'where payments are remembered (default: in $XDG_STATE_HOME, by account)')
     .option('--no-journal', 'remember payments in memory: faster, and a crash leaves the channel to its expiry')
+    .addOption(issuerOption('who may hold the deposit in place of the server'))
     .addOption(jsonOption())
     .addHelpText('after', after)
     .action(async (url, options) => {
@@ -93,6 +96,7 @@ export const client: MakeCommand = (terminal) =>
       const rpc = requiredRpc(options.rpc)
       const signal = terminal.interrupted()
       const privateKey = await readKey(options, terminal)
+      const issuers = await withKeys(options.issuer)
       const account = publicKeyToAddress(derivePublicKey(privateKey))
       const journal = options.journal === false ? undefined : (options.journal ?? defaultJournal(network, account))
       const unlock = journal === undefined ? () => {} : lockJournal(journal)
@@ -101,7 +105,7 @@ export const client: MakeCommand = (terminal) =>
         ...{ privateKey, rpc, network, work, fetch: fetchOrSay },
         budget: { perRequest: max, total: '340282366', deposit },
         approve: (bill) => bill.deposit === true || bill.channelId !== undefined,
-        channels: { ...(mode && { modes: MODES[mode] }) },
+        channels: { issuers, ...(mode && { modes: MODES[mode] }) },
         onEvent(event) {
           if (event.type === 'channel-opened') money.deposited += event.deposit
           else if (event.type === 'channel-topped-up') money.deposited += event.amount
@@ -116,7 +120,14 @@ export const client: MakeCommand = (terminal) =>
         const channel = (await payer.channels()).find((one) => one.origin === origin)
         if (channel === undefined) throw new CommandError(`${url} was served without a channel.`, EXIT.unpaid)
         const closed = keep ? undefined : await payer.closeChannels(origin)
-        const result = { url, mode: channel.mode, ...run, ...money, ...(closed && endOf(closed, money.charged)) }
+        const result = {
+          url,
+          mode: channel.mode,
+          custodian: channel.custodian,
+          ...run,
+          ...money,
+          ...(closed && endOf(closed, money.charged)),
+        }
         if (json) printJson(terminal.stdout, result)
         else sayResult(result, terminal)
         if (run.served < run.requests || result.conserved === false) terminal.exitStatus = EXIT.findings
@@ -199,6 +210,7 @@ function reasonOf(error: unknown): string {
 
 interface Result extends Run {
   readonly mode: string
+  readonly custodian: string
   readonly charged: bigint
   readonly deposited: bigint
   /** Left out where the channel stays open. */
@@ -211,7 +223,7 @@ function sayResult(result: Result, { stdout }: Terminal): void {
   const xno = (amount: bigint) => `${formatXno(amount as Raw)} XNO`
   const rows = {
     served: `${served} of ${requests}`,
-    mode: result.mode,
+    mode: `${result.mode}, deposit with the ${result.custodian}`,
     opened: `${openedMs} ms`,
     speed: `${result.requestsPerSecond} requests/s`,
     latency: `p50 ${latencyMs.p50} ms, p95 ${latencyMs.p95} ms, p99 ${latencyMs.p99} ms`,

@@ -17,6 +17,7 @@ import {
   workOption,
   wsOption,
 } from './command.ts'
+import { ISSUER_HELP, issuerOption, withKeys } from './issuer-option.ts'
 import { accountIndexOption, KEY_HELP, phraseOption, readKey, seedFileOption } from './key.ts'
 import { listen, type Served } from './listen.ts'
 import { printJson, printLine } from './terminal.ts'
@@ -27,7 +28,9 @@ const description = `Serves a small API whose price is paid through payment chan
 without the ledger. To see channels at work, and to measure them; an API of your own uses nano402/express, /hono or /next.`
 
 const after = `${KEY_HELP}
-The account takes the deposits and sends the refunds, and must be used for nothing else.
+The account takes the deposits and sends the refunds, and must be used for nothing else. With
+--issuer it takes none: what was charged is redeemed there by itself, and paid out to it.
+${ISSUER_HELP}
 
 What it serves:
   GET /paid     paid: the number of the answer, as JSON
@@ -41,7 +44,7 @@ Also from the environment:
 
 Examples:
   nano402 vendor --seed-file vendor.seed --rpc http://127.0.0.1:7076 --store redis://127.0.0.1:6379
-  nano402 client http://127.0.0.1:8000/paid --seed-file client.seed --rpc http://127.0.0.1:7076`
+  nano402 vendor --seed-file vendor.seed --rpc http://127.0.0.1:7076 --issuer http://127.0.0.1:8001`
 
 const price = parsedBy((text) => {
   parseXno(text)
@@ -71,12 +74,29 @@ export const vendor: MakeCommand = (terminal) =>
     .addOption(
       new Option('--ttl-seconds <n>', 'how long a channel lives').argParser(wholeNumber(2_592_000)).default(86_400),
     )
+    .addOption(issuerOption('who holds the deposits, in place of this vendor'))
+    .addOption(
+      new Option('--min-settle-seconds <n>', 'what a certificate of an issuer has to leave to redeem it')
+        .argParser(wholeNumber(31_536_000))
+        .default(3_600),
+    )
+    .addOption(
+      new Option('--withdraw-from <xno>', 'from when on an issuer is asked to pay out').argParser(price).default('1'),
+    )
+    .addOption(
+      new Option('--sweep-seconds <n>', 'how often expired channels are seen to')
+        .argParser(wholeNumber(86_400))
+        .default(60),
+    )
     .addOption(jsonOption())
     .addHelpText('after', after)
     .action(async (options) => {
       const { port, host, ws, store, network, work, minDeposit, maxDeposit, ttlSeconds, publicUrl, json } = options
       const rpc = requiredRpc(options.rpc)
       const key = await readKey(options, terminal)
+      const { minSettleSeconds, withdrawFrom, sweepSeconds } = options
+      const issuers = await withKeys(options.issuer)
+      const held = issuers.length > 0 ? { issuers, minSettleSeconds, withdrawFrom } : undefined
       const account = publicKeyToAddress(derivePublicKey(key))
       const metrics = await import('../metrics/index.ts').then(
         ({ createMetrics }) => createMetrics({ process: true }),
@@ -84,7 +104,7 @@ export const vendor: MakeCommand = (terminal) =>
       )
       const paywall = createPaywall({
         ...{ network, rpc, price: options.price, mechanisms: ['channel'], wallet: { key, work } },
-        channel: { minDeposit, maxDeposit, ttlSeconds },
+        channel: { ...{ minDeposit, maxDeposit, ttlSeconds, sweepSeconds }, ...held },
         secret: process.env.NANO402_SECRET || createHmac('sha256', key).update('nano402-vendor-secret').digest('hex'),
         ...(ws !== undefined && { ws }),
         ...(store !== undefined && { store }),
@@ -95,7 +115,7 @@ export const vendor: MakeCommand = (terminal) =>
         const interrupted = terminal.interrupted()
         const answer = vendorOf(paywall, metrics?.registry)
         const served = await listening((req, res) => void answer(req, res).catch(() => res.destroy()), { port, host })
-        const said = { url: served.url, network, account, custodian: 'payee', price: options.price }
+        const said = { url: served.url, network, account, custodian: held ? 'issuer' : 'payee', price: options.price }
         if (json) printJson(terminal.stdout, said)
         else printLine(terminal.stdout, saying(said))
         if (!interrupted.aborted) await once(interrupted, 'abort')

@@ -100,7 +100,10 @@ export interface PayerChannelOptions {
   readonly refundTo?: string
   /** How long a channel may live: so long a payee may keep a deposit that nobody asks back. Default 2,592,000 (30 days). */
   readonly maxTtlSeconds?: number
-  /** Issuers that may hold deposits, as servers name them. Default: none. What they hold counts for `budget.deposit`. */
+  /**
+   * Issuers that may hold deposits, by the keys that servers name them by, and where they are. Default: none. What they hold
+   * counts for `budget.deposit`, and is paid out to the account itself.
+   */
   readonly issuers?: readonly { readonly url: string; readonly publicKey: string }[]
   /** How requests are paid. Default: both, tokens where the price allows them. */
   readonly modes?: readonly ('payword-sha256' | 'voucher-ed25519')[]
@@ -253,12 +256,8 @@ export function createPayer(options: PayerOptions): Payer {
   }
   const chooseSession = (bills: readonly ReadBill[], url: string) => choose(bills, url, [session])
   const fetch = (request: Request) => (options.fetch ?? globalThis.fetch)(request)
-  const {
-    refundTo = wallet.address,
-    maxTtlSeconds = MAX_TTL_SECONDS,
-    modes = MODES,
-    issuers = [],
-  } = options.channels ?? {}
+  const { refundTo = wallet.address, maxTtlSeconds = MAX_TTL_SECONDS, modes = MODES } = options.channels ?? {}
+  const issuers = readIssuers(options.channels?.issuers)
   if (!modes.every((mode) => MODES.includes(mode))) {
     throw new ConfigError(`Option channels.modes is not a list of ${MODES.join(', ')}.`)
   }
@@ -377,6 +376,13 @@ export function createPayer(options: PayerOptions): Payer {
       }
     },
   }
+}
+
+function readIssuers(issuers: PayerChannelOptions['issuers'] = []) {
+  const isIssuer = ({ url, publicKey }: (typeof issuers)[number]) =>
+    URL.canParse(url) && /^[0-9a-fA-F]{64}$/.test(publicKey)
+  if (!issuers.every(isIssuer)) throw new ConfigError('Option channels.issuers is not a list of { url, publicKey }.')
+  return issuers.map(({ url, publicKey }) => ({ url, publicKey: publicKey.toUpperCase() }))
 }
 
 /** The journal, and when all that it was told so far is in it. */

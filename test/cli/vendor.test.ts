@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 import { serveDevnet } from 'nano402/devnet/server'
 import { parseXno } from 'nano402/nano'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { openIssuer } from '../issuer/world.ts'
 import { temporaryDirectory } from '../support/stores.ts'
 import { disposable } from '../support/wait.ts'
 import { ran, start } from './support.ts'
@@ -49,6 +50,47 @@ test.each(['payword', 'voucher'])(
     expect(await vendor.ended).toMatchObject({ status: 0, err: '' })
   },
 )
+
+test('with an issuer the vendor takes no deposit, and the client pays only where it trusts that issuer', async () => {
+  await using node = disposable(await serveDevnet({ confirmMs: 0 }))
+  const bank = await openIssuer({ devnet: node.devnet, overHttp: true })
+  onTestFinished(() => bank.close())
+  const common = [...NETWORK, '--rpc', node.url, '--json']
+  const vendor = start(
+    [
+      'vendor',
+      ...common,
+      '--port',
+      '0',
+      '--issuer',
+      bank.url,
+      '--min-settle-seconds',
+      '60',
+      '--withdraw-from',
+      '0.00001',
+    ],
+    { env: { NANO402_SEED: VENDOR_SEED } },
+  )
+  const said = JSON.parse((await vendor.printed(/.*\n/))[0])
+  expect(said).toMatchObject({ custodian: 'issuer' })
+  const { seed } = await bank.devnet.fundedSeed(parseXno('2'))
+  const env = { NANO402_SEED: seed }
+  const run = ['client', `${said.url}/paid`, ...common, '--no-journal', '--requests', '20']
+  expect(await ran(run, { env })).toMatchObject({ status: 4, err: expect.stringContaining('custodian') })
+  const { status, out } = await ran([...run, '--issuer', `${bank.url}#${bank.issuer.info.issuer}`], { env })
+  expect([status, JSON.parse(out)]).toEqual([
+    0,
+    expect.objectContaining({ custodian: 'issuer', served: 20, charged: String(parseXno('0.0002')), conserved: true }),
+  ])
+  vendor.interrupt()
+  expect(await vendor.ended).toMatchObject({ status: 0 })
+  await bank.check()
+  expect(
+    await ran(['vendor', ...common, '--issuer', 'http://127.0.0.1:1'], { env: { NANO402_SEED: VENDOR_SEED } }),
+  ).toMatchObject({
+    ...{ status: 1, err: expect.stringContaining('does not answer') },
+  })
+})
 
 test('a channel that is kept is gone on with by the next run, and closed by the last', async () => {
   await using world = await openVendor()

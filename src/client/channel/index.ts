@@ -64,8 +64,10 @@ export interface LoadedEntry {
 export interface ChannelInfo {
   readonly channelId: string
   readonly origin: string
-  /** Who holds the deposit. */
+  /** Who is paid. */
   readonly payee: string
+  /** Who holds the deposit. */
+  readonly custodian: 'payee' | 'issuer'
   readonly mode: 'payword-sha256' | 'voucher-ed25519'
   /** `expired`: the payee gives the rest back by itself; `closing` is the same, asked for. */
   readonly phase: 'opening' | 'open' | 'closing' | 'expired'
@@ -112,7 +114,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
   })
   const talk = createTalk({ fetch, retryForMs })
   const deposits = createDeposits({ wallet, ledger, confirmTimeoutMs })
-  const issuing = createIssuing({ key, fetch, retryForMs, choose: options.choose })
+  const issuing = createIssuing({ key, issuers, fetch, retryForMs, choose: options.choose })
   const opening = createOpening({
     ...{
       key,
@@ -300,7 +302,7 @@ function infoOf(tab: Tab): ChannelInfo {
   const { id, origin, config, expiresAtMs } = tab
   const [phase, distrusted] = [tab.phase(), tab.distrusted()]
   return {
-    ...{ channelId: id, origin, payee: config.payee, mode: config.mode, expiresAtMs },
+    ...{ channelId: id, origin, payee: config.payee, custodian: config.custodian, mode: config.mode, expiresAtMs },
     phase: phase === 'closed' ? 'closing' : Date.now() < expiresAtMs ? phase : 'expired',
     ...{ deposited: tab.deposited(), authorized: tab.authorized(), charged: tab.charged() },
     ...(distrusted !== undefined && { distrusted }),

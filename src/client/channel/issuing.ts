@@ -4,9 +4,8 @@
  * locked once, settled once, and its rest withdrawn once, under a name that follows from the channel.
  */
 import { type Certificate, createCertificateCheck } from '../../channel/certificate.ts'
-import type { ChannelConfig } from '../../channel/config.ts'
 import type { ChannelOffer, Release } from '../../channel/wire.ts'
-import { ChannelError, IssuerError, NoPayableOfferError } from '../../errors.ts'
+import { ChannelError, ConfigError, IssuerError, NoPayableOfferError } from '../../errors.ts'
 import { createIssuerClient, type IssuerClient } from '../../issuer/ask.ts'
 import type { ChannelView, WithdrawalView } from '../../issuer/issuer.ts'
 import { accountSigner } from '../../issuer/request.ts'
@@ -32,7 +31,7 @@ export interface DepositOffer {
 
 export interface Issuing {
   /** Asks what to send for a deposit of so much. */
-  depositOffer(issuer: IssuerTerms, amount: bigint): Promise<DepositOffer>
+  depositOffer(issuer: string, amount: bigint): Promise<DepositOffer>
   /** Sees to it that a confirmed deposit is credited, and locked for the channel. */
   lock(tab: Tab): Promise<Certificate>
   /** Ends the channel at what its payee released; without a release: says how it ended, if it did. */
@@ -43,23 +42,28 @@ export interface Issuing {
 
 export function createIssuing(options: {
   readonly key: PrivateKey
+  /** Those that may be asked, where we know them to be: a payee's word for it counts nothing. */
+  readonly issuers: readonly IssuerTerms[]
   readonly fetch: (request: Request) => Promise<Response>
   readonly retryForMs: number
   /** Chooses an offer by the payer's own rules. */
   readonly choose: (bills: readonly ReadBill[], url: string) => ChosenOffer
 }): Issuing {
-  const { key, fetch, retryForMs, choose } = options
+  const { key, issuers, fetch, retryForMs, choose } = options
   const clients = new Map<string, IssuerClient>()
-  const clientOf = ({ url, publicKey }: IssuerTerms): IssuerClient => {
+  const clientOf = (publicKey: string | undefined): IssuerClient => {
+    const { url } = issuers.find((issuer) => issuer.publicKey === publicKey) ?? {}
+    if (url === undefined) throw new ConfigError('A channel is with an issuer that is not in option channels.issuers.')
     const ask = (to: string, init: RequestInit) => fetch(new Request(to, init))
     const made =
-      clients.get(url) ?? createIssuerClient({ url, issuer: publicKey, signer: accountSigner(key), fetch: ask })
+      clients.get(url) ??
+      createIssuerClient({ url, ...(publicKey && { issuer: publicKey }), signer: accountSigner(key), fetch: ask })
     clients.set(url, made)
     return made
   }
 
   /** Shows the deposit's payment. One that was shown before is credited already. */
-  async function show(issuer: IssuerTerms, { amount, block, offer }: Deposit): Promise<void> {
+  async function show(issuer: string | undefined, { amount, block, offer }: Deposit): Promise<void> {
     if (offer === undefined) throw new Error('unreachable: a deposit that no issuer asked for')
     const url = clientOf(issuer).depositUrl(amount - (amount % TAG_MODULUS))
     const request = await readRequest(url, { method: 'POST' })
@@ -79,14 +83,14 @@ export function createIssuing(options: {
       const response = await fetch(new Request(url, { method: 'POST', redirect: 'manual' }))
       const bills = response.status === 402 ? await readBills(response, url, ['x402']) : []
       await discard(response)
-      if (bills.length === 0) throw new NoPayableOfferError(`The issuer at ${issuer.url} takes no such deposit.`)
+      if (bills.length === 0) throw new NoPayableOfferError(`The issuer takes no such deposit (${url}).`)
       const { offer } = choose(bills, url)
       if (offer.price !== amount) throw new NoPayableOfferError('The issuer asks for another amount than the deposit.')
       return { to: offer.payTo, amount: offer.amount, offer: offer.offer }
     },
 
     async lock(tab) {
-      const [issuer, [deposit]] = [issuerOf(tab), tab.deposits]
+      const [{ issuer = '' }, [deposit]] = [tab.config, tab.deposits]
       if (deposit === undefined) throw new Error('unreachable: a channel without a deposit')
       const client = clientOf(issuer)
       let certificate: Certificate
@@ -97,7 +101,7 @@ export function createIssuing(options: {
         await show(issuer, deposit)
         certificate = await client.open(tab.config, deposit.amount)
       }
-      const check = createCertificateCheck({ issuers: [issuer.publicKey], minSettleSeconds: 0 })
+      const check = createCertificateCheck({ issuers: [issuer], minSettleSeconds: 0 })
       const worth = await check(tab.config, certificate)
       if (typeof worth === 'object' && worth.amount === deposit.amount) return certificate
       throw new ChannelError('The issuer gave a certificate that is none of this channel.', {
@@ -106,7 +110,7 @@ export function createIssuing(options: {
     },
 
     async end(tab, release) {
-      const client = clientOf(issuerOf(tab))
+      const client = clientOf(tab.config.issuer)
       if (release === undefined) return client.channel(tab.id)
       try {
         return await client.close(tab.id, release)
@@ -117,7 +121,7 @@ export function createIssuing(options: {
     },
 
     async withdraw(tab, amount) {
-      const client = clientOf(issuerOf(tab))
+      const client = clientOf(tab.config.issuer)
       const id = tab.id.slice(0, 32)
       try {
         await client.withdraw(amount, id)
@@ -128,10 +132,4 @@ export function createIssuing(options: {
       return client.withdrawal(id)
     },
   }
-}
-
-function issuerOf({ config, terms }: { readonly config: ChannelConfig; readonly terms: ChannelOffer }): IssuerTerms {
-  const { issuer } = terms
-  if (issuer === undefined || issuer.publicKey !== config.issuer) throw new Error('unreachable: no such issuer')
-  return { url: issuer.url, publicKey: issuer.publicKey }
 }

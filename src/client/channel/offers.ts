@@ -82,7 +82,7 @@ export function readChannelBill(offer: PaymentRequirements, rules: ChannelRules)
 /** Whether we would trust its custodian with a deposit: the payee, or an issuer that was named. */
 function isAllowed({ custodian, deposit, issuer }: ChannelOffer, { issuers, self, refundTo }: ChannelRules): boolean {
   if (custodian === 'payee') return deposit !== undefined
-  const isNamed = issuers.some(({ url, publicKey }) => issuer?.url === url && issuer.publicKey === publicKey)
+  const isNamed = issuers.some(({ publicKey }) => issuer?.publicKey === publicKey)
   return isNamed && self === refundTo // an issuer pays out to the account itself
 }
 

@@ -112,7 +112,7 @@ export function createOpening(options: OpeningOptions): Opening {
   /** Makes a deposit of a channel, anew if it lost its place. */
   async function deposit(tab: Tab, size: Raw, signal: AbortSignal): Promise<void> {
     const { issuer, nonce } = tab.terms
-    const asked = issuer && (await issuing.depositOffer(issuer, size - depositTag(nonce)))
+    const asked = issuer && (await issuing.depositOffer(issuer.publicKey, size - depositTag(nonce)))
     const { to, amount, offer } = asked ?? { to: tab.config.payee, amount: size }
     for (let blocks = 1; ; blocks++) {
       const sent = await deposits.send({
