@@ -131,11 +131,11 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     const early = await channels?.early(request)
     if (early) return early
     const answer = await challenge(request)
-    if (answer instanceof Response) return answer
+    if (!('bills' in answer)) return answer // by its form: a runtime may have more than one class Response
     const { url } = answer
     // A channel is with the very page that was asked.
     const paid = url === request.url ? await channels?.pay(request, answer.bills) : undefined
-    if (paid instanceof Response) return paid
+    if (paid && !('unpaid' in paid)) return paid
     const chosen = chooseOnce(answer, paid?.unpaid)
     const { offer, resource } = chosen
     const extensions = identifierFor(chosen.extensions)

@@ -69,25 +69,32 @@ export async function claimAll(
   terms: ClaimTerms,
   owner: Owner = randomHex(16),
 ): Promise<OwnClaims | Exclude<ClaimResult, 'claimed'>> {
-  const leaseEndMs = Date.now() + terms.leaseMs
+  const { leaseMs, keepUntilMs } = terms
+  const leaseEndMs = Date.now() + leaseMs
+  /** No handler has run, so no attempt is counted. If the store does not take that note in time, it is. */
+  const discountAll = async (taken: readonly ClaimId[]) => {
+    const discounted = Promise.all(taken.map((id) => discount(store, id, keepUntilMs)))
+    await answerBefore(Date.now() + leaseMs, discounted).catch(() => {})
+  }
   for (const [taken, id] of ids.entries()) {
+    const before = ids.slice(0, taken)
     const result = await claimOne(store, id, owner, terms).catch(async (fault: unknown) => {
-      await giveBack(store, ids.slice(0, taken + 1), owner) // this one too: nobody knows whether it was taken
+      await giveBack(store, [...before, id], owner) // this one too: nobody knows whether it was taken
       throw fault
     })
     if (result === 'claimed') continue
-    await giveBack(store, ids.slice(0, taken), owner)
+    // Leases that were started one after the other end so: who asks in between finds the first id free, and the next one held.
+    if (result === 'held') await discountAll(before)
+    await giveBack(store, before, owner)
     return result
   }
-  const { leaseMs, keepUntilMs } = terms
   const hold = { ids, owner, keepUntilMs }
   const claims = keepClaims(stepsIn(store, hold), { leaseMs, leaseEndMs })
   return {
     ...claims,
     hold,
     async cancel() {
-      const discounted = Promise.all(ids.map((id) => discount(store, id, keepUntilMs)))
-      await answerBefore(Date.now() + leaseMs, discounted).catch(() => {}) // counted, then
+      await discountAll(ids)
       await claims.release()
     },
   }

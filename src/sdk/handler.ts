@@ -39,7 +39,7 @@ export function paymentHandler(payer: Payer): PaymentHandler {
 
 /** Where the request went. A relative URL is the page's own business, and tells us nothing. */
 function asked(request: RequestInfo | URL): { url?: string; method?: string } {
-  if (request instanceof Request) return { url: request.url, method: request.method }
+  if (typeof request === 'object' && 'method' in request) return { url: request.url, method: request.method }
   const url = String(request)
   return URL.canParse(url) ? { url } : {}
 }

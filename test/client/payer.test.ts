@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { createPayer } from 'nano402/client'
 import { parseXno } from 'nano402/nano'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { RefusedAfterPaymentError } from '../../src/errors.ts'
 import { encodeHeader } from '../../src/x402/headers.ts'
 import { buyerFor, devnetForTest, openShop, SHOP, sentBy } from './support.ts'
@@ -34,6 +34,15 @@ describe('a 402', () => {
     expect(challenged.price).toBe(parseXno('0.001'))
     expect(challenged.payTo).toBe(SHOP)
     expect(await sentBy(devnet, payer.address)).toEqual([challenged.amount])
+  })
+
+  test('and an answer are known by their form, since servers in the same process may replace the class Response', async () => {
+    const { shop, payer } = await open()
+    const free = async () => (await payer.fetch(`${shop.url}/free`)).status
+    vi.stubGlobal('Response', class {})
+    onTestFinished(() => void vi.unstubAllGlobals())
+    shop.intercept = ({ path }, response) => path === '/report/free' && !!response.writeHead(200).end()
+    expect([(await payer.fetch(shop.url)).status, await free()]).toEqual([200, 200])
   })
 
   test('that is not of x402 comes back as it is', async () => {
