@@ -97,6 +97,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   maxK: 'an integer from 1 to 1048576',
   ttlSeconds: 'an integer of at least 1',
   closeGraceSeconds: 'an integer of at least 1',
+  authorizeSeconds: 'an integer of at least 1',
   sweepSeconds: 'an integer of at least 1',
   minSettleSeconds: 'an integer of at least 1',
   issuers: 'a list of { url, publicKey }, with a key of 64 hex digits',
@@ -140,6 +141,7 @@ function makeSchemas() {
     maxK: z.optional(z.int().check(z.gte(1), z.lte(MAX_K))),
     ttlSeconds: z.optional(seconds),
     closeGraceSeconds: z.optional(seconds),
+    authorizeSeconds: z.optional(seconds),
     sweepSeconds: z.optional(seconds),
     minSettleSeconds: z.optional(seconds),
     withdrawFrom: z.optional(price),
@@ -174,7 +176,8 @@ function accountOf(representative: string): NanoAddress {
 const [MAX_K, MAX_STEP] = [2 ** 20, 1_024]
 
 function settingsOf(options: DeploymentOptions['channel'] = {}): ChannelSettings {
-  const { maxStep = MAX_STEP, maxK = MAX_K, ttlSeconds = 86_400, closeGraceSeconds = 300, sweepSeconds = 60 } = options
+  const { maxStep = MAX_STEP, maxK = MAX_K, ttlSeconds = 86_400, closeGraceSeconds = 300 } = options
+  const { authorizeSeconds = 30, sweepSeconds = 60 } = options
   const amount = (name: keyof typeof options, price: Price) => {
     try {
       return parsePrice(price)
@@ -202,7 +205,7 @@ function settingsOf(options: DeploymentOptions['channel'] = {}): ChannelSettings
   const { modes = ['payword-sha256', 'voucher-ed25519'] } = options
   return {
     ...{ modes, unit, minDeposit, suggestedDeposit, maxDeposit, maxStep, maxK, ttlSeconds, closeGraceSeconds },
-    sweepMs: 1_000 * sweepSeconds,
+    ...{ authorizeMs: 1_000 * authorizeSeconds, sweepMs: 1_000 * sweepSeconds },
     ...{ issuers, minSettleSeconds, withdrawFrom: amount('withdrawFrom', withdrawFrom) },
   }
 }

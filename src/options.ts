@@ -153,6 +153,8 @@ export interface ChannelOptions {
   readonly minSettleSeconds?: number
   /** From when on what is ours with an issuer is paid out to the wallet's account. Default 1 XNO. */
   readonly withdrawFrom?: Price
+  /** How long a stream waits for a client that is asked to authorise more. Default 30. */
+  readonly authorizeSeconds?: number
   /** How often expired channels are closed, and deposits that nobody opened given back. Default 60. */
   readonly sweepSeconds?: number
 }

@@ -123,6 +123,13 @@ export function refused(
   }
 }
 
+/** The same answer with other values of these headers. */
+export function remarked(answer: Refused, marks: readonly Header[]): Refused {
+  const names = new Set(marks.map(([name]) => name.toLowerCase()))
+  const kept = answer.headers([]).filter(([name]) => !names.has(name.toLowerCase()))
+  return refused(answer.code, answer.status, [...kept, ...marks], answer.bytes ?? answer.body)
+}
+
 const bodyOf = (body: Parameters<typeof refused>[3]) => {
   if (body === null || typeof body === 'string') return { body }
   return body instanceof Uint8Array ? { body: null, bytes: body } : { body: null, stream: body }

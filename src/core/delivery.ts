@@ -88,6 +88,7 @@ export function createDelivery(
   const grantedAtMs = Date.now()
   const giveUpAtMs = grantedAtMs + handlerTimeoutMs
   let decided = false
+  let isStream = false
   let expire: (answer: Refused) => void = () => {}
   const expired = new Promise<Refused>((resolve) => {
     expire = resolve
@@ -101,7 +102,10 @@ export function createDelivery(
       meter.charge(amount)
     },
     reserve: async (max) => !decided && meter.reserve(max),
-    events: (source, { price }) => meter.events(source, price),
+    events(source, { price }) {
+      isStream = true
+      return meter.events(source, price)
+    },
   }
 
   /** The first decision counts; a handler that goes on after it was given up changes nothing. */
@@ -163,7 +167,11 @@ export function createDelivery(
     const ready = commit()
     const isFinal = ready.then((refused) => refused === undefined)
     const started = { status, headers: existing, marks: headers }
-    return { headers, ready, final, copies: uses.flatMap((use) => use.answered(started, isFinal) ?? []) }
+    const copies = uses.flatMap((use) => use.answered(started, isFinal) ?? [])
+    if (!isStream) return { headers, ready, final, copies }
+    // Events are produced, and paid for, as they are read: a copy would read on when nobody else does.
+    for (const copy of copies) copy.cut()
+    return { headers, ready, final, copies: [] }
   }
 
   return {

@@ -5,7 +5,7 @@
  */
 import { type PaymentRequirements, type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
 import type { PresentedPayment, Wire } from '../x402/wire.ts'
-import type { Accepted, Answers, Refused } from './answer.ts'
+import { type Accepted, type Answers, type Refused, remarked } from './answer.ts'
 import type { Cashier, Replied, Taken } from './cashier.ts'
 import { createDelivery, type DeliveryRules, type Paid } from './delivery.ts'
 import { type Extension, offerExtensions, settleExtensions } from './extension.ts'
@@ -40,7 +40,8 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
     const taken = typeof payment === 'string' ? refusal(payment) : await take(payment, request, route)
     if (isRefusal(taken) && taken.answer) {
       route.emit?.({ type: 'replayed', route: route.name })
-      return taken.answer
+      const { answer, settlement } = taken
+      return settlement ? remarked(answer, route.answers.settlementHeaders(settlement)) : answer
     }
     if (isRefusal(taken)) return await refuse(taken.code, request, route, taken)
     if (taken.kind === 'replied') return route.answers.reply(taken.settlement)

@@ -1,5 +1,6 @@
 /** Every reason not to serve, with its status and its sentence. A refusal is a value; what is thrown is our own trouble. */
 
+import type { SettlementResponse } from '../x402/shapes.ts'
 import type { Refused } from './answer.ts'
 
 /** Why a request is not served. Sent as x402's `error`; stable, like error codes. docs/protocol.md explains each. */
@@ -10,6 +11,8 @@ export interface Refusal {
   readonly code: RefusalCode
   /** The answer that this very request was given for this payment before, to be given again. */
   readonly answer?: Refused
+  /** How its payment stands now, where that is not what the answer had with it. */
+  readonly settlement?: SettlementResponse & { readonly success: true }
   /** What a client that proved to be the payer is told beside the code. */
   readonly correction?: Correction
 }

@@ -199,6 +199,55 @@ describe.each(MODES)('a channel of %s', (mode) => {
   })
 })
 
+describe.each(MODES)('an answer that is kept, in a channel of %s,', (mode) => {
+  const paymentIdentifier = { maxBytes: 100 }
+  test('is given again to the same payment of the same request, is served and charged once, and is for nobody else', async () => {
+    const shared = { paymentIdentifier, store: memoryStore(), wallet: freshWallet() }
+    const { ask, runs } = openChannelShop(world, shared, async (_, request) => new Response(await request.text()))
+    const other = openChannelShop(world, shared)
+    const [channel, stranger] = [await prepareChannel(ask, purse, { mode }), await prepareChannel(ask, purse, { mode })]
+    await channel.openOnly()
+    await stranger.openOnly()
+    const paymentId = channel.newId()
+    const request = { path: '/report', method: 'POST', body: 'to be echoed' }
+    const first = await channel.pay(3, { paymentId, request })
+    expect([first.status, await first.text()]).toEqual([200, 'to be echoed'])
+    const elsewhere = channel.on(other.ask) as Channel
+    let units = 3
+    for (const at of [channel, elsewhere]) {
+      // The copy is stored beside the answer.
+      await expect.poll(async () => (await at.pay(3, { paymentId, request })).status).toBe(200)
+      const again = await at.pay(3, { paymentId, request })
+      expect(await again.text()).toBe('to be echoed')
+      expect(settlementOf(again)).toMatchObject({ success: true, amount: String(channel.unit) })
+      expect(outcomeOf(again).commitmentId).toBe(outcomeOf(first).commitmentId)
+      // As the channel stands now, whatever has been paid in between.
+      await at.pay(++units)
+      const now = outcomeOf(await at.pay(3, { paymentId, request }))
+      expect(now.channelState.charged).toBe(String(BigInt(units - 2) * channel.unit))
+      expect([now.chargedAmount, await channel.isReceipt(now, request)]).toEqual([String(channel.unit), true])
+    }
+    expect(codeOf(await channel.pay(3, { paymentId, request: { ...request, body: 'another' } }))).toBe(
+      'payment_identifier_conflict',
+    )
+    expect((await stranger.pay(1, { paymentId, request: { ...request, body: 'mine' } })).status).toBe(200)
+    const forged = { paymentId, request, change: { mac: 'A'.repeat(64) } }
+    expect([(await channel.pay(3, forged)).status, runs(), other.runs()]).toEqual([402, 3, 1])
+    expect((await phaseOf(channel)).charged).toBe(String(3n * channel.unit))
+  })
+
+  test('is not kept when it is too long, and then the payment is told what it cost', async () => {
+    const { ask, runs } = openChannelShop(world, { paymentIdentifier }, () => new Response('x'.repeat(101)))
+    const channel = await prepareChannel(ask, purse, { mode })
+    await channel.openOnly()
+    const paymentId = channel.newId()
+    await channel.pay(1, { paymentId })
+    await expect.poll(async () => codeOf(await channel.pay(1, { paymentId }))).toBe('answer_not_stored')
+    const { chargedAmount } = outcomeOf(await channel.pay(1, { paymentId }))
+    expect([chargedAmount, runs()]).toEqual([String(channel.unit), 1])
+  })
+})
+
 describe('a price that is known only afterwards', () => {
   test('is charged as the handler says, up to what was reserved, and a handler that charges more has failed', async () => {
     let amount = 0n

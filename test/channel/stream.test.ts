@@ -1,10 +1,12 @@
 /** Events that are paid for one by one, while they stream. */
-import type { ContentEvent } from 'nano402'
+import { pipeline, Readable } from 'node:stream'
+import { type ContentEvent, createPaywall, type PaywallOptions } from 'nano402'
 import { parseXno } from 'nano402/nano'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { encodeEvent } from '../../src/core/sse.ts'
+import { nodeServers } from '../support/frameworks.ts'
 import { createWorld, offerOf, proofHeader, type World } from '../support/world.ts'
-import { type Channel, outcomeOf, prepareChannel } from './client.ts'
+import { type Channel, freshWallet, outcomeOf, prepareChannel } from './client.ts'
 import { openChannelShop } from './shop.ts'
 
 let world: World
@@ -16,19 +18,27 @@ beforeAll(async () => {
 async function* eventsOf(response: Response) {
   const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as never).getReader()
   let text = ''
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    text += next.value
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const fields = text.slice(0, end).split('\n')
-      text = text.slice(end + 2)
-      const valuesOf = (name: string) =>
-        fields.filter((field) => field.startsWith(`${name}: `)).map((field) => field.slice(name.length + 2))
-      yield { event: valuesOf('event')[0] ?? 'message', data: valuesOf('data').join('\n') }
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      text += next.value
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const fields = text.slice(0, end).split('\n')
+        text = text.slice(end + 2)
+        const valuesOf = (name: string) =>
+          fields.filter((field) => field.startsWith(`${name}: `)).map((field) => field.slice(name.length + 2))
+        yield { event: valuesOf('event')[0] ?? 'message', data: valuesOf('data').join('\n') }
+      }
     }
+  } finally {
+    await reader.cancel()
   }
 }
 /** A shop that sells so many events. */
-function openStreamShop(count: number, contents: (i: number) => ContentEvent = (i) => `event ${i}`) {
+function openStreamShop(
+  count: number,
+  contents: (i: number) => ContentEvent = (i) => `event ${i}`,
+  more: PaywallOptions = {},
+) {
   const produced = { count: 0, ended: 0 }
   async function* source() {
     try {
@@ -40,7 +50,7 @@ function openStreamShop(count: number, contents: (i: number) => ContentEvent = (
       produced.ended++
     }
   }
-  const shop = openChannelShop(world, {}, (payment) => {
+  const shop = openChannelShop(world, more, (payment) => {
     payment.charge(0n)
     const body = payment.events(source(), { price: parseXno('0.001') })
     return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
@@ -81,17 +91,71 @@ describe.each(['payword-sha256', 'voucher-ed25519'] as const)('a stream in a cha
   })
 })
 
-test('a stream whose reader goes away gives back what it held, and costs what has left', async () => {
-  const { ask, produced } = openStreamShop(1_000)
+test('a stream that nobody authorises more for waits as long as the operator says, and ends with its receipt', async () => {
+  const { ask } = openStreamShop(5, undefined, { channel: { authorizeSeconds: 1 } })
   const channel = await prepareChannel(ask, world.buyer)
   await channel.openOnly()
-  const answer = await channel.pay(50)
-  const reader = answer.body?.getReader()
-  for (let i = 0; i < 3; i++) await reader?.read()
-  await reader?.cancel()
-  expect(await stateOf(channel)).toMatchObject({ charged: String(3n * channel.unit), reserved: '0' })
-  expect(produced).toEqual({ count: 3, ended: 1 })
+  const startMs = performance.now()
+  const heard: string[] = []
+  for await (const { event } of eventsOf(await channel.pay(1))) heard.push(event)
+  expect(heard).toEqual(['message', 'payment-need', 'payment-receipt'])
+  expect(performance.now() - startMs).toBeGreaterThan(990)
+  expect((await channel.close()).status).toBe(204)
 })
+
+test.each([{}, { paymentIdentifier: true }])(
+  'a stream whose reader goes away gives back what it held, and costs what has left (%j)',
+  async (more) => {
+    const { ask, produced } = openStreamShop(1_000, undefined, more)
+    const channel = await prepareChannel(ask, world.buyer)
+    await channel.openOnly()
+    const answer = await channel.pay(50)
+    const reader = answer.body?.getReader()
+    for (let i = 0; i < 3; i++) await reader?.read()
+    await reader?.cancel()
+    expect(await stateOf(channel)).toMatchObject({ charged: String(3n * channel.unit), reserved: '0' })
+    expect(produced).toEqual({ count: 3, ended: 1 })
+  },
+)
+
+test.each(nodeServers)(
+  'over a socket of $name a stream asks, goes on, and stops when its reader is gone',
+  async ({ serve }) => {
+    const produced = { count: 0, ended: 0 }
+    async function* source() {
+      try {
+        for (;;) yield `event ${++produced.count}`
+      } finally {
+        produced.ended++
+      }
+    }
+    const paywall = createPaywall({ ...world.options, mechanisms: ['channel'], wallet: freshWallet() })
+    const served = await serve(paywall, (req, res) => {
+      req.payment?.charge(0n)
+      res.setHeader('Content-Type', 'text/event-stream')
+      const body = req.payment?.events(source(), { price: parseXno('0.001') }) as ReadableStream
+      // `pipeline` ends the events when the client goes away. What is read ahead is charged: as little as possible.
+      pipeline(Readable.fromWeb(body as never, { highWaterMark: 1 }), res, () => {})
+    })
+    onTestFinished(async () => {
+      await served.close()
+      await paywall.close({ timeoutMs: 1 })
+    })
+    const channel = await prepareChannel((path, init) => fetch(served.url + path, init), world.buyer)
+    await channel.openOnly()
+    const heard: string[] = []
+    const events = eventsOf(await channel.pay(2))
+    for await (const { event } of events) {
+      heard.push(event)
+      if (event === 'payment-need' && heard.length > 4) break // which leaves
+      if (event === 'payment-need') expect((await channel.authorize(3)).status).toBe(204)
+    }
+    expect(heard).toEqual(['message', 'message', 'payment-need', 'message', 'payment-need'])
+    await expect.poll(() => produced).toEqual({ count: 3, ended: 1 })
+    await expect.poll(() => stateOf(channel)).toMatchObject({ charged: String(3n * channel.unit), reserved: '0' })
+    await expect.poll(async () => (await channel.close()).status).toBe(204)
+  },
+)
 
 test('a close ends a stream after the event that was paid for, and refunds the rest', async () => {
   const { ask } = openStreamShop(1_000)

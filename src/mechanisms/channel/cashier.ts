@@ -30,6 +30,7 @@ import { encodeUtf8, equalInConstantTime, randomHex } from '../../core/bytes.ts'
 import type { Cashier, Replied, Taken } from '../../core/cashier.ts'
 import { keepClaims } from '../../core/claims.ts'
 import { type EventListener, stopwatch } from '../../core/events.ts'
+import { type Extension, objectionOf, usesOf } from '../../core/extension.ts'
 import type { Meter } from '../../core/meter.ts'
 import { BODY_TOO_LARGE } from '../../core/price.ts'
 import { currentPrice, type Pricing, TAG_MODULUS } from '../../core/quote.ts'
@@ -53,6 +54,8 @@ export interface ChannelRoute extends Pricing {
   /** Handler runs that one payment buys, at most. */
   readonly attempts: number
   readonly leaseMs: number
+  /** What has to do with each payment. */
+  readonly extensions?: readonly Extension[]
 }
 
 type PrefixedCode = Extract<RefusalCode, `invalid_batch_settlement_nano_${string}`>
@@ -63,12 +66,11 @@ const refuse = (code: ChannelCode): Refusal => refusal(`${PREFIX}${code}`)
 
 /** Longest body that a payment is bound to, in bytes. */
 const MAX_BODY_BYTES = 1_048_576
+/** A payment is remembered for so long after its channel's expiry, at least. */
+const ANSWERS_KEPT_MS = 86_400_000
 const NO_BODY = sha256(new Uint8Array(0))
 
 const STATE_WINDOW_SECONDS = 300
-
-/** How long a stream waits for more to be authorised. */
-const AUTHORIZE_TIMEOUT_MS = 30_000
 
 interface Visit {
   readonly payment: PresentedPayment
@@ -78,7 +80,8 @@ interface Visit {
 export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
   const { channels, judge, offerings, deposits, receipts, closing, redeeming, network, account, origin } = payee
   const { mayCheckSignature, mayOpen } = payee
-  const { name, emit, attempts, leaseMs } = route
+  const { name, emit, attempts, leaseMs, extensions = [] } = route
+  const using = extensions.filter((extension) => extension.use)
 
   /** The channel's terms, if it is one of ours: other payees may have theirs in the same store. */
   async function ownTerms(id: ChannelId): Promise<ChannelTerms | undefined> {
@@ -147,7 +150,21 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
       const extra = await outcomeOf(terms.config, id, { payment: paid, hash: hash() })
       return { ...refusal('answer_not_stored'), correction: { scheme: CHANNEL_SCHEME, extra: { ...extra } } }
     }
-    if (judged.kind === 'answered') return alreadyCharged(judged.charged)
+    // The MAC is genuine: the answer belongs to whoever has the channel's key.
+    const usesOfPayment = () => {
+      const keepUntilMs = 1_000 * terms.config.expiresAt + ANSWERS_KEPT_MS
+      const ids = [commitment]
+      return usesOf(using, { ...visit, session: commitment, ids, store: payee.store, keepUntilMs })
+    }
+    if (judged.kind === 'answered') {
+      const again = await (await usesOfPayment())[0]?.spent()
+      if (again?.code === 'payment_in_progress') return again
+      const told = await alreadyCharged(judged.charged)
+      if (!again?.answer) return told
+      const amount = String(judged.charged)
+      const { settlement } = replied(terms.config, told.correction?.extra as ChannelOutcome | undefined)
+      return { ...again, settlement: { ...settlement, amount } }
+    }
     if (judged.kind === 'refused')
       return isSecret(judged.code) ? refuse(judged.code) : correct(`${PREFIX}${judged.code}`, terms, id)
     const ms = lap()
@@ -174,6 +191,12 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     if (result !== 'reserved') return correct(`${PREFIX}${result}`, terms, id)
     emit?.({ type: 'claimed', route: name, scheme: CHANNEL_SCHEME, ms: lap() })
 
+    const uses = await usesOfPayment()
+    const objection = await objectionOf(uses)
+    if (objection) {
+      await channels.release(id, { id: judged.id, owner })
+      return objection
+    }
     const held = { id: judged.id, owner }
     const streamId = bytesToHex(sha256(encodeUtf8(`stream:${judged.id}:${owner}`)).subarray(0, 16))
     const meter = meterOf(id, held, {
@@ -208,6 +231,7 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
       amount: price,
       claims,
       meter,
+      uses,
       ms: lap(),
     }
   }
@@ -289,7 +313,7 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     id: ChannelId,
     { before, signal }: { readonly before: bigint | undefined; readonly signal: AbortSignal },
   ): Promise<bigint | undefined> {
-    const deadlineMs = Date.now() + AUTHORIZE_TIMEOUT_MS
+    const deadlineMs = Date.now() + payee.authorizeMs
     for (;;) {
       const now = await channels.state(id)
       if (now === undefined) return undefined

@@ -74,6 +74,8 @@ export interface Payee {
   mayCheckSignature(what: 'state'): boolean
   /** How long a refund is waited for. */
   readonly confirmTimeoutMs: number
+  /** How long a stream waits for more to be authorised. */
+  readonly authorizeMs: number
   readonly emit: EventListener | undefined
   /** Ends what it does by itself. Channels stay as they are in the store. */
   close(): Promise<void>
@@ -128,6 +130,7 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
   const offered = { seal, settings, account, network, realm, receiptKey: receipts.publicKey }
   return {
     ...{ network, origin, account, store, channels, receipts, closing, redeeming, confirmTimeoutMs, emit },
+    authorizeMs: settings.authorizeMs,
     mayOpen: createRate({ most: 60, periodMs: 3_600_000 }),
     mayCheckSignature: createRate({ most: 20, periodMs: 1_000 }),
     judge: createJudge({ channels, maxStep: settings.maxStep }),

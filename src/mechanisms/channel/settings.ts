@@ -27,6 +27,8 @@ export interface ChannelSettings {
   readonly minSettleSeconds: number
   /** What is ours with an issuer is had paid out from so much raw on. */
   readonly withdrawFrom: bigint
+  /** How long a stream waits for more to be authorised. */
+  readonly authorizeMs: number
   /** How often expired channels and deposits that nobody opened are looked for. */
   readonly sweepMs: number
 }
