@@ -2,7 +2,7 @@
 import type { PaywallEvent, PaywallOptions } from 'nano402'
 import { parseXno } from 'nano402/nano'
 import { memoryStore } from 'nano402/stores/memory'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { ed25519Signer } from '#channel/ed25519'
 import { closeBytes, requestHash } from '../../src/channel/binding.ts'
 import { type CertificateTerms, signCertificate } from '../../src/channel/certificate.ts'
@@ -13,6 +13,8 @@ import { createProver, ownTerms } from '../../src/client/channel/prover.ts'
 import { headersFor } from '../../src/client/channel/talk.ts'
 import { randomBytes, randomHex } from '../../src/core/bytes.ts'
 import { bytesToHex, hexToBytes } from '../../src/nano/hex.ts'
+import { openIssuer, type Person } from '../issuer/world.ts'
+import { listenFetch } from '../support/frameworks.ts'
 import { createWorld } from '../support/world.ts'
 import { type Ask, channelOfferOf, codeOf, extraOf, freshWallet, outcomeOf } from './client.ts'
 import { openChannelShop } from './shop.ts'
@@ -41,14 +43,16 @@ interface Making {
   readonly certificate?: Partial<CertificateTerms>
   readonly sign?: typeof signer.sign
   readonly mode?: ChannelConfig['mode']
+  /** A client of an issuer that can be asked. */
+  readonly person?: Person
 }
 
 /** A client with a certificate for its channel with this vendor. */
 async function clientOf(
   ask: Ask,
-  { config: change = {}, certificate: other = {}, sign = signer.sign, mode }: Making = {},
+  { config: change = {}, certificate: other = {}, sign = signer.sign, mode, person }: Making = {},
 ) {
-  const { key, account: payer, send } = await world.purse()
+  const { key, account: payer, send } = person?.purse ?? (await world.purse())
   const offer = channelOfferOf(await ask('/report'))
   const extra = extraOf(offer)
   const salt = randomHex(16).toUpperCase()
@@ -63,13 +67,14 @@ async function clientOf(
   const id = channelId(config)
   const prover = await createProver(config, key)
   if (!prover) throw new Error('A config that is not of this key.')
-  const certificate = await signCertificate(
-    {
-      ...{ channelId: id, payee: offer.payTo as never, amount: String(10n * PRICE), expiresAt: config.expiresAt },
-      ...{ settleBy: config.expiresAt + GRACE + 600, ...other },
-    },
-    sign,
-  )
+  const amount = 10n * PRICE
+  const own = (terms: CertificateTerms) => signCertificate(terms, sign)
+  const certificate = await (person
+    ? person.ask.open(config, amount)
+    : own({
+        ...{ channelId: id, payee: offer.payTo as never, amount: String(amount), expiresAt: config.expiresAt },
+        ...{ settleBy: config.expiresAt + GRACE + 600, ...other },
+      }))
   const show = (payload: ChannelPayload, paymentId?: string, via = ask) =>
     via('/report', { headers: headersFor(offer, { payload, ...(paymentId && { paymentId }) }) })
   const bound = requestHash({ method: 'GET', url: '/report', bodyHash: sha256(new Uint8Array(0)) })
@@ -192,4 +197,61 @@ test('a close while the issuer is down gives the release of what was charged, fo
   expect(codeOf(await client.pay(4n))).toBe('channel_closed')
   expect(outcomeOf(await client.close()).release?.amount).toBe(release?.amount)
   expect(events.filter(({ type }) => type === 'redemption_failed').length).toBeGreaterThan(0)
+})
+
+/** A vendor with an issuer of flesh and blood, behind a wire that can be cut. */
+async function openRedeemed() {
+  const bank = await openIssuer({ devnet: world.devnet })
+  onTestFinished(() => bank.issuer.drain())
+  const wire: { answer: ((request: Request) => Response) | undefined } = { answer: undefined }
+  const served = await listenFetch(async (request) => {
+    if (wire.answer) return wire.answer(request)
+    const { method, headers, url } = request
+    const body = method === 'GET' ? undefined : await request.text()
+    return bank.fetch(url, { method, headers, ...(body !== undefined && { body }) })
+  })
+  onTestFinished(() => served.close())
+  const issuers = [{ url: served.url, publicKey: bank.issuer.info.issuer }]
+  const vendor = openVendor({ channel: { issuers, sweepSeconds: 1, withdrawFrom: '0' } })
+  const person = await bank.person()
+  await person.deposit(10n ** 28n)
+  const expiresAt = Math.floor(Date.now() / 1_000) + 3
+  const client = await clientOf(vendor.ask, { person, config: { issuer: bank.issuer.info.issuer, expiresAt } })
+  expect((await client.open()).status).toBe(204)
+  for (const k of [1n, 2n]) expect((await client.pay(k)).status).toBe(200)
+  const told = (type: PaywallEvent['type']) => vendor.events.filter((event) => event.type === type)
+  return { bank, wire, person, client, told }
+}
+
+describe('a channel that has expired', () => {
+  test('is redeemed by itself, as soon as its issuer answers again', async () => {
+    const { bank, wire, person, client, told } = await openRedeemed()
+    wire.answer = () => Response.json({}, { status: 502 })
+    await expect.poll(() => told('redemption_failed').length, { timeout: 8_000 }).toBeGreaterThan(1)
+    expect(codeOf(await client.pay(3n))).toMatch(/channel_(closed|expired)/)
+    expect(await person.ask.channel(client.id)).toMatchObject({ state: 'open' })
+    wire.answer = undefined
+    await expect
+      .poll(() => told('channel_redeemed'), { timeout: 5_000 })
+      .toEqual([{ type: 'channel_redeemed', amount: 2n * PRICE }])
+    expect(await person.ask.channel(client.id)).toMatchObject({
+      state: 'settled',
+      charged: String(2n * PRICE),
+      proof: { k: 2 },
+    })
+    await expect
+      .poll(() => world.devnet.call('receivable', { account: client.config.payee }), { timeout: 5_000 })
+      .toMatchObject({ blocks: [expect.any(String)] })
+    await bank.check()
+  })
+
+  test('whose issuer says that it is too late is told as lost, once', async () => {
+    const { wire, client, told } = await openRedeemed()
+    wire.answer = () => Response.json({ error: 'settle_window' }, { status: 409 })
+    await expect
+      .poll(() => told('redemption_failed').filter((event) => 'lost' in event), { timeout: 8_000 })
+      .toMatchObject([{ lost: 2n * PRICE }])
+    expect(outcomeOf(await client.close()).channelState.phase).toBe('closed')
+    expect(told('channel_redeemed')).toEqual([])
+  })
 })

@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { fileJournal, type Journal, memoryJournal, RefusedAfterPaymentError } from 'nano402/client'
+import { fileJournal, memoryJournal, RefusedAfterPaymentError } from 'nano402/client'
 import { serveDevnet } from 'nano402/devnet/server'
-import { accountHistory, type NanoNode } from 'nano402/rpc'
+import { accountHistory } from 'nano402/rpc'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openChannelShop } from '../../channel/shop.ts'
 import { listenFetch } from '../../support/frameworks.ts'
 import { createWorld, type World } from '../../support/world.ts'
+import { lifeUntil } from './life.ts'
 import { openScene, PRICE, type Scene, said, sentOf, URL_ } from './support.ts'
 
 let world: World
@@ -27,37 +28,6 @@ const newJournal = async () => {
   const directory = await mkdtemp(join(tmpdir(), 'nano402-channels-'))
   onTestFinished(() => rm(directory, { recursive: true }))
   return () => fileJournal(join(directory, 'payments.jsonl'))
-}
-
-/** Counts what has happened, and lets nothing happen any more from the given one on: what a process that was killed does. */
-function lifeUntil(last: number) {
-  let steps = 0
-  let die = () => {}
-  const death = new Promise<'dead'>((resolve) => {
-    die = () => resolve('dead')
-  })
-  const step = async () => {
-    steps++
-    if (steps < last) return
-    die()
-    await new Promise(() => {})
-  }
-  const after = async <T>(task: () => Promise<T>): Promise<T> => {
-    const result = await task()
-    await step()
-    return result
-  }
-  const mortal = (journal: Journal): Journal => ({
-    load: () => journal.load(),
-    put: (entry) => after(() => journal.put(entry)),
-  })
-  const node: NanoNode = {
-    call: (action, parameters, signal) =>
-      action === 'process'
-        ? after(() => world.devnet.call(action, parameters, signal))
-        : world.devnet.call(action, parameters, signal),
-  }
-  return { death, after, mortal, node, steps: () => steps }
 }
 
 /** Two requests, one after the other. Gives how many of them the caller got an answer to. */
@@ -77,7 +47,7 @@ describe('a payer that is killed', () => {
     let steps = Number.POSITIVE_INFINITY
     for (let last = 1; last <= steps; last++) {
       const journal = await newJournal()
-      const life = lifeUntil(last)
+      const life = lifeUntil(last, world.devnet)
       const first = await openScene({ world, payer: { journal: life.mortal(journal()), rpc: life.node } })
       first.between = ({ request }, next) => life.after(() => next(request))
       let answers = 0

@@ -1,4 +1,5 @@
 /** A payer whose deposits an issuer holds: the issuer over HTTP, the vendor in this process, the money on a devnet. */
+import type { JournalEntry, RefusedAfterPaymentError } from 'nano402/client'
 import { afterAll, expect, test } from 'vitest'
 import { accountSigner, createIssuerClient } from '../../../src/issuer/index.ts'
 import { freshWallet } from '../../channel/client.ts'
@@ -71,4 +72,27 @@ test('a lock that is used up is followed by another channel, and both are closed
   expect(said(scene).filter((type) => type === 'open')).toHaveLength(2)
   expect(await scene.payer.channels()).toEqual([])
   await bank.check()
+})
+
+test('a payer that is killed at any step of opening deposits once, locks once, and is charged once for each request', async () => {
+  let steps = Number.POSITIVE_INFINITY
+  for (let last = 1; last <= steps; last++) {
+    const entries: JournalEntry[] = []
+    const journal = { load: async () => entries, put: async (entry: JournalEntry) => void entries.push(entry) }
+    const life = lifeUntil(last, world.devnet)
+    const { scene } = await openIssued({ payer: { journal: life.mortal(journal), rpc: life.node } })
+    const reach = scene.between
+    scene.between = (sent, next) => life.after(() => reach(sent, next))
+    const end = await Promise.race([scene.payer.fetch(URL_).then(() => 'done'), life.death])
+    if (end === 'done') steps = 0
+    const second = scene.another({ journal, rpc: world.devnet })
+    second.between = reach
+    await second.payer.fetch(URL_).catch((error: unknown) => {
+      // It was charged before, and its answer is lost: it is not charged again.
+      if ((error as RefusedAfterPaymentError).refusal !== 'answer_not_stored') throw error
+    })
+    const charged = end === 'done' ? 2n * PRICE : PRICE
+    expect(await second.payer.closeChannels(), `killed at step ${last}`).toMatchObject([{ charged }])
+    await bank.check()
+  }
 })
