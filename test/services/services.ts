@@ -1,0 +1,51 @@
+/** Services that somebody else has started: where they are, and which of them are missing. */
+
+import { randomBytes } from 'node:crypto'
+import type { NanoAddress } from 'nano402/nano'
+import { derivePrivateKey, derivePublicKey, parseXno, publicKeyToAddress } from 'nano402/nano'
+import { accountInfo, createRpc, receivable } from 'nano402/rpc'
+
+const { env } = process
+export const VENDOR = env.NANO402_VENDOR_URL ?? 'http://127.0.0.1:8000'
+export const ISSUER = env.NANO402_ISSUER_URL ?? 'http://127.0.0.1:8001'
+export const RPC = env.NANO402_RPC_URL ?? 'http://127.0.0.1:45000'
+export const NETWORK = env.NANO402_NETWORK === 'nano:mainnet' ? 'nano:mainnet' : 'nano:devnet'
+
+export const rpc = createRpc({ endpoints: [RPC], network: NETWORK })
+
+const answers = (url: string, init?: RequestInit) =>
+  fetch(url, { ...init, signal: AbortSignal.timeout(3_000) }).then(
+    ({ ok, status }) => (ok ? undefined : `answers ${status}`),
+    () => 'does not answer',
+  )
+
+/** A sentence for each service that is not there, with what names it. */
+export async function missing(): Promise<readonly string[]> {
+  const found = await Promise.all([
+    answers(RPC, { method: 'POST', body: JSON.stringify({ action: 'version' }) }),
+    answers(`${VENDOR}/health`),
+    answers(`${ISSUER}/health`),
+  ])
+  const names = [
+    `the Nano node at ${RPC} (NANO402_RPC_URL; nano402 devnet)`,
+    `the vendor at ${VENDOR} (NANO402_VENDOR_URL; nano402 vendor)`,
+    `the issuer at ${ISSUER} (NANO402_ISSUER_URL; nano402 issuer)`,
+  ]
+  return found.flatMap((trouble, i) => (trouble === undefined ? [] : [`${names[i]} ${trouble}`]))
+}
+
+/** An account with some XNO: that of NANO402_SEED, or a new one from a devnet's faucet. */
+export async function purse(): Promise<{ readonly seed: string; readonly account: NanoAddress }> {
+  const seed = env.NANO402_SEED ?? randomBytes(32).toString('hex')
+  const account = publicKeyToAddress(derivePublicKey(derivePrivateKey(seed, 0)))
+  if (env.NANO402_SEED === undefined) {
+    await rpc.call('faucet', { account, amount: String(parseXno('1')) })
+  }
+  return { seed, account }
+}
+
+/** What an account has, and what is on its way to it. */
+export async function wealth(account: NanoAddress): Promise<bigint> {
+  const [held, coming] = await Promise.all([accountInfo(rpc, account), receivable(rpc, account, { count: 1_000 })])
+  return (held?.balance ?? 0n) + coming.reduce((sum, { amount }) => sum + amount, 0n)
+}
