@@ -1,20 +1,22 @@
 /**
  * The whole system of payment channels on this machine: a devnet, Redis if `redis-server` is installed, an issuer, a vendor
- * and a client that pays it, by each mode and store in turn. `npm run demo:channels`, until Ctrl-C, or
+ * and a client that pays it, by each mode, custodian and store in turn. `npm run demo:channels`, until Ctrl-C, or
  *
  *   --once           each combination once, and end: 0 if all money is where it should be, 1 if not
  *   --json           one JSON object for each combination, on a line of its own, and nothing else on stdout
  *   --requests 2000  for each combination
  *   --concurrency 32
  *
- * `conserved` is true if what the ledger has is right to the raw: the payer lost what was charged, the payee got it, and no
- * account of the three has anything that is not accounted for. The vendor is a process of its own, so that its CPU is its own;
+ * `conserved` is true if all is right to the raw, on the ledger and in the issuer's books: the payer lost what was charged, the
+ * payee got it, and the issuer has what it owes them and no more. Where the issuer holds the deposits, what is left of them,
+ * and what was charged, stay in its books: they are paid out when somebody asks. The vendor is a process of its own, so that its CPU is its own;
  * opening and closing the channel is part of `serverCpuMicrosPerRequest`.
  */
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { type ServedDevnet, serveDevnet } from 'nano402/devnet/server'
-import { formatXno, parseXno, type Raw } from 'nano402/nano'
+import { accountSigner, createIssuerClient } from 'nano402/issuer'
+import { derivePrivateKey, formatXno, parseXno, type Raw } from 'nano402/nano'
 import { accountInfo, receivable } from 'nano402/rpc'
 import { hasRedis, startRedis } from '../test/support/redis.ts'
 import { runCommand, type Service, startService } from './channel-system.ts'
@@ -46,15 +48,35 @@ interface Row {
 interface Scene {
   readonly node: ServedDevnet
   readonly issuer: Service
-  readonly vendor: Service
+  readonly vendor: Service & { readonly seed: string }
   readonly store: string
 }
 
-/** What an account has, and what is on its way to it. */
-async function wealth({ node }: Scene, account: string): Promise<bigint> {
+/** What an account has on the ledger, and what is on its way to it. */
+async function onLedger({ node }: Scene, account: string): Promise<bigint> {
   const held = await accountInfo(node.devnet, account as never)
   const coming = await receivable(node.devnet, account as never, { count: 10_000 })
   return (held?.balance ?? 0n) + coming.reduce((sum, { amount }) => sum + amount, 0n)
+}
+
+/** What the issuer owes an account: nothing to one that it has never heard of. */
+async function atIssuer({ issuer }: Scene, seed: string): Promise<bigint> {
+  const signer = accountSigner(derivePrivateKey(seed, 0))
+  const account = createIssuerClient({ url: issuer.said.url, signer }).account()
+  return BigInt(await account.then(({ balance }) => balance, balanceOfUnknown))
+}
+function balanceOfUnknown(error: { readonly reason?: string }): string {
+  if (error.reason === 'not_found') return '0'
+  throw error
+}
+
+const OPERATOR = randomBytes(16).toString('hex')
+
+/** Whether the issuer's books and its account on the ledger agree, and nobody owns nothing of it. */
+async function isAudited({ issuer }: Scene): Promise<boolean> {
+  const headers = { authorization: `Bearer ${OPERATOR}` }
+  const found = (await (await fetch(`${issuer.said.url}/audit`, { headers })).json()) as Record<string, unknown>
+  return found.ok === true && found.surplus === '0'
 }
 
 /** Seconds of CPU that the vendor has used since it began. */
@@ -66,32 +88,45 @@ async function cpuSeconds({ said }: Service): Promise<number> {
 async function runOnce(scene: Scene, mode: 'payword' | 'voucher'): Promise<Row> {
   const { node, issuer, vendor, store } = scene
   const { seed, account } = await node.devnet.fundedSeed(parseXno('2'))
-  const accounts = [account, vendor.said.account, issuer.said.account]
-  const all = () => Promise.all(accounts.map((one) => wealth(scene, one)))
+  const all = async () => {
+    const [payer, payee, third] = await Promise.all([
+      onLedger(scene, account),
+      onLedger(scene, vendor.said.account),
+      onLedger(scene, issuer.said.account),
+    ])
+    const [owedPayer, owedPayee] = await Promise.all([atIssuer(scene, seed), atIssuer(scene, vendor.seed)])
+    return { payer: payer + owedPayer, payee: payee + owedPayee, issuer: third - owedPayer - owedPayee }
+  }
   const before = await all()
   const startSeconds = await cpuSeconds(vendor)
   const load = ['--requests', options.requests, '--concurrency', options.concurrency, '--mode', mode, '--no-journal']
-  const { status, said } = await runCommand(['client', `${vendor.said.url}/paid`, ...load], {
+  const held = vendor.said.custodian === 'issuer' ? ['--issuer', named(issuer)] : []
+  const { status, said } = await runCommand(['client', `${vendor.said.url}/paid`, ...load, ...held], {
     NANO402_SEED: seed,
     ...networkOf(node),
   })
   const usedSeconds = (await cpuSeconds(vendor)) - startSeconds
   if (said.error) throw new Error(`The client ended with ${status}: ${JSON.stringify(said.error)}`)
-  const [lost = 0n, got = 0n, issued = 0n] = (await all()).map((amount, i) => amount - (before[i] ?? 0n))
-  const [deposited, charged, refunded] = [said.deposited, said.charged, said.refunded].map((text) =>
+  const after = await all()
+  const [deposited = 0n, charged = 0n, refunded = 0n] = [said.deposited, said.charged, said.refunded].map((text) =>
     BigInt(text as string),
   )
-  const isBooked = deposited === (charged ?? 0n) + (refunded ?? 0n) && said.conserved === true && status === 0
-  const isOnLedger = lost === -(charged ?? 0n) && got === charged && issued === 0n
+  const isBooked = status === 0 && said.conserved === true && deposited === charged + refunded
+  const isRight =
+    before.payer - after.payer === charged &&
+    after.payee - before.payee === charged &&
+    after.issuer === before.issuer &&
+    (await isAudited(scene))
   return {
     ...{ mode: String(said.mode), custodian: String(vendor.said.custodian), store, requests: Number(said.requests) },
     requestsPerSecond: Math.round(Number(said.requestsPerSecond)),
     serverCpuMicrosPerRequest: Math.round((1e6 * usedSeconds) / Number(said.requests)),
     ...{ deposited: String(deposited), charged: String(charged), refunded: String(refunded) },
-    conserved: isBooked && isOnLedger,
+    conserved: isBooked && isRight,
   }
 }
 
+const named = ({ said }: Service) => `${said.url}#${said.issuer}`
 const networkOf = (node: ServedDevnet) => ({
   NANO402_NETWORK: 'nano:devnet',
   NANO402_RPC_URL: node.url,
@@ -99,16 +134,26 @@ const networkOf = (node: ServedDevnet) => ({
 })
 const freshSeed = () => randomBytes(32).toString('hex')
 
-/** Issuer and vendor on stores of their own. */
-async function openScene(node: ServedDevnet, store: string): Promise<Scene & { stop(): Promise<void> }> {
-  const redis = store === 'redis' ? await Promise.all([startRedis(), startRedis()]) : []
-  const start = (name: 'issuer' | 'vendor', url = 'memory') =>
-    startService(name, ['--port', '0'], { ...networkOf(node), NANO402_STORE: url, NANO402_SEED: freshSeed() })
-  const [issuer, vendor] = await Promise.all([start('issuer', redis[0]?.url), start('vendor', redis[1]?.url)])
+/** An issuer, a vendor that holds its deposits itself and one that leaves them to the issuer, on stores of their own. */
+async function openScenes(node: ServedDevnet, store: string) {
+  const redis = store === 'redis' ? await Promise.all([startRedis(), startRedis(), startRedis()]) : []
+  const start = (name: 'issuer' | 'vendor', seed: string, at: number, ...args: readonly string[]) =>
+    startService(name, ['--port', '0', ...args], {
+      ...networkOf(node),
+      ...{ NANO402_STORE: redis[at]?.url ?? 'memory', NANO402_SEED: seed, NANO402_ISSUER_TOKEN: OPERATOR },
+    })
+  const seeds = [freshSeed(), freshSeed()] as const
+  const issuer = await start('issuer', freshSeed(), 0)
+  const vendors = await Promise.all([
+    start('vendor', seeds[0], 1),
+    start('vendor', seeds[1], 2, '--issuer', named(issuer)),
+  ])
   return {
-    ...{ node, issuer, vendor, store },
+    ...{ store, issuer },
+    scenes: vendors.map((vendor, i): Scene => ({ node, issuer, store, vendor: { ...vendor, seed: seeds[i] ?? '' } })),
     async stop() {
-      await Promise.all([issuer.stop(), vendor.stop()])
+      await Promise.all(vendors.map((vendor) => vendor.stop()))
+      await issuer.stop()
       await Promise.all(redis.map((server) => server.stop()))
     },
   }
@@ -149,16 +194,19 @@ async function main(): Promise<number> {
   const node = await serveDevnet({ confirmMs: 0 })
   const stores = hasRedis ? ['memory', 'redis'] : ['memory']
   if (!hasRedis) console.error('redis-server is not installed: on memory alone.')
-  const scenes: Awaited<ReturnType<typeof openScene>>[] = []
+  const opened: Awaited<ReturnType<typeof openScenes>>[] = []
   let isConserved = true
   try {
-    for (const store of stores) scenes.push(await openScene(node, store))
+    for (const store of stores) opened.push(await openScenes(node, store))
     say(`Devnet ${node.url}`)
-    for (const { store, issuer, vendor } of scenes)
-      say(`On ${store}: issuer ${issuer.said.url}, vendor ${vendor.said.url}`)
+    for (const { store, issuer, scenes } of opened) {
+      say(
+        `On ${store}: issuer ${issuer.said.url}, vendors ${scenes.map(({ vendor }) => vendor.said.url).join(' and ')}`,
+      )
+    }
     printLine(COLUMNS)
     do {
-      for (const scene of scenes) {
+      for (const scene of opened.flatMap(({ scenes }) => scenes)) {
         for (const mode of ['payword', 'voucher'] as const) {
           if (interrupted.signal.aborted) return isConserved ? 0 : 1
           const row = await runOnce(scene, mode)
@@ -169,7 +217,7 @@ async function main(): Promise<number> {
     } while (!options.once)
     return isConserved ? 0 : 1
   } finally {
-    await Promise.all(scenes.map((scene) => scene.stop()))
+    await Promise.all(opened.map((one) => one.stop()))
     await node.close()
   }
 }
