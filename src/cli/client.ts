@@ -1,6 +1,6 @@
 /** `nano402 client`: makes one request many times, pays for it in a channel, and says how fast that was and what it cost. */
 import { Argument, Command, Option } from '@commander-js/extra-typings'
-import { type ClosedChannel, createPayer, type Payer } from '../client/index.ts'
+import { createPayer, type Payer } from '../client/index.ts'
 import { derivePublicKey, formatXno, parseXno, publicKeyToAddress, type Raw } from '../nano/index.ts'
 import {
   CommandError,
@@ -100,6 +100,7 @@ export const client: MakeCommand = (terminal) =>
       const account = publicKeyToAddress(derivePublicKey(privateKey))
       const journal = options.journal === false ? undefined : (options.journal ?? defaultJournal(network, account))
       const unlock = journal === undefined ? () => {} : lockJournal(journal)
+      const closed: Sums[] = []
       const money = { charged: 0n, deposited: 0n }
       const payer = createPayer({
         ...{ privateKey, rpc, network, work, fetch: fetchOrSay },
@@ -110,6 +111,7 @@ export const client: MakeCommand = (terminal) =>
           if (event.type === 'channel-opened') money.deposited += event.deposit
           else if (event.type === 'channel-topped-up') money.deposited += event.amount
           else if (event.type === 'channel-paid') money.charged += event.charged
+          else if (event.type === 'channel-closed') closed.push(event) // one that is used up closes on the way
         },
         ...(journal !== undefined && { journal }),
         ...(ws !== undefined && { ws }),
@@ -119,14 +121,14 @@ export const client: MakeCommand = (terminal) =>
         const { origin } = new URL(url)
         const channel = (await payer.channels()).find((one) => one.origin === origin)
         if (channel === undefined) throw new CommandError(`${url} was served without a channel.`, EXIT.unpaid)
-        const closed = keep ? undefined : await payer.closeChannels(origin)
+        if (!keep) await payer.closeChannels(origin)
         const result = {
           url,
           mode: channel.mode,
           custodian: channel.custodian,
           ...run,
           ...money,
-          ...(closed && endOf(closed, money.charged)),
+          ...(!keep && endOf(closed, money.charged)),
         }
         if (json) printJson(terminal.stdout, result)
         else sayResult(result, terminal)
@@ -137,8 +139,10 @@ export const client: MakeCommand = (terminal) =>
       }
     })
 
+type Sums = Readonly<Record<'deposited' | 'charged' | 'refunded', bigint>>
+
 /** What closed channels come to. `paid`: what the receipts of this run said. */
-function endOf(closed: readonly ClosedChannel[], paid: bigint) {
+function endOf(closed: readonly Sums[], paid: bigint) {
   const sum = (name: 'deposited' | 'charged' | 'refunded') => closed.reduce((total, one) => total + one[name], 0n)
   const [deposited, charged, refunded] = [sum('deposited'), sum('charged'), sum('refunded')]
   return { deposited, charged, refunded, conserved: deposited === charged + refunded && charged >= paid }

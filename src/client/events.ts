@@ -57,6 +57,9 @@ export type PayerEvent =
   | {
       readonly type: 'channel-closed'
       readonly channelId: string
+      /** In raw, over its whole life: what was deposited is what was charged and what was refunded. */
+      readonly deposited: bigint
+      readonly charged: bigint
       readonly refunded: bigint
       readonly hash: BlockHash | undefined
     }

@@ -128,7 +128,7 @@ export function createClosing(options: ClosingOptions) {
     tab.conclude(charged)
     tabs.delete(tab)
     await tab.become('closed')
-    emit({ type: 'channel-closed', channelId: tab.id, refunded, hash: refund })
+    emit({ type: 'channel-closed', channelId: tab.id, deposited, charged, refunded, hash: refund })
     return { channelId: tab.id, origin: tab.origin, deposited, charged, refunded, refund }
   }
 
