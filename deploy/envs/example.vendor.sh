@@ -11,3 +11,5 @@ NANO402_PRICE=0.00001
 # 64 hex digits. Its account 0 takes deposits and sends refunds, and is used for nothing else. This one is known to everybody.
 NANO402_SEED=2222222222222222222222222222222222222222222222222222222222222222
 NANO402_WORK=node
+# Who holds the deposits, as <url>#<key>; without the key it is asked for it, and believed. Left out: the vendor itself.
+NANO402_ISSUER=http://issuer:8001

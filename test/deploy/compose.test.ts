@@ -105,26 +105,28 @@ test('the same services run as processes with the same environment, and Grafana 
   const redis = hasRedis ? await Promise.all([startRedis(), startRedis()]) : []
   onTestFinished(async () => void (await Promise.all(redis.map((server) => server.stop()))))
   const reachable = { NANO402_RPC_URL: node.url, NANO402_WS_URL: node.wsUrl }
-  const start = async (name: 'issuer' | 'vendor', store = 'memory') => {
+  const start = async (name: 'issuer' | 'vendor', store = 'memory', more: Record<string, string> = {}) => {
     const [, ...options] = service(name).command
     const args = options
       .map((part, i) => (options[i - 1] === '--port' ? '0' : part))
       .filter((part) => part !== '--json')
     const { NANO402_PUBLIC_URL, ...env } = environmentOf(name)
     expect(NANO402_PUBLIC_URL).toMatch(new RegExp(`^http://${name}:80`))
-    const started = await startService(name, args, { ...env, ...reachable, NANO402_STORE: store })
+    const started = await startService(name, args, { ...env, ...reachable, ...more, NANO402_STORE: store })
     onTestFinished(() => started.stop())
     return started.said.url.replace('0.0.0.0', '127.0.0.1')
   }
-  const [issuer, vendor] = await Promise.all([start('issuer', redis[0]?.url), start('vendor', redis[1]?.url)])
+  const issuer = await start('issuer', redis[0]?.url)
+  const held = { NANO402_ISSUER: issuer }
+  const vendor = await start('vendor', redis[1]?.url, held)
   for (const url of [issuer, vendor]) expect((await fetch(`${url}/health`)).status).toBe(200)
 
   const env = environmentOf('client')
   const account = publicKeyToAddress(derivePublicKey(derivePrivateKey(env.NANO402_SEED ?? '', 0)))
   await node.devnet.faucet(account, parseXno('10'))
   const load = ['--requests', '50', '--concurrency', '8', '--no-journal']
-  const { status, said } = await runCommand(['client', `${vendor}/paid`, ...load], { ...env, ...reachable })
-  expect({ status, ...said }).toMatchObject({ status: 0, served: 50, conserved: true })
+  const { status, said } = await runCommand(['client', `${vendor}/paid`, ...load], { ...env, ...reachable, ...held })
+  expect({ status, ...said }).toMatchObject({ status: 0, served: 50, conserved: true, custodian: 'issuer' })
   await fetch(`${vendor}/paid`, { headers: { 'PAYMENT-SIGNATURE': 'rubbish' } })
 
   const metrics = (await Promise.all([issuer, vendor].map(async (url) => (await fetch(`${url}/metrics`)).text()))).join(

@@ -1,6 +1,7 @@
 /** Services that somebody else has started: where they are, and which of them are missing. */
 
 import { randomBytes } from 'node:crypto'
+import { accountSigner, createIssuerClient } from 'nano402/issuer'
 import type { NanoAddress } from 'nano402/nano'
 import { derivePrivateKey, derivePublicKey, parseXno, publicKeyToAddress } from 'nano402/nano'
 import { accountInfo, createRpc, receivable } from 'nano402/rpc'
@@ -34,8 +35,13 @@ export async function missing(): Promise<readonly string[]> {
   return found.flatMap((trouble, i) => (trouble === undefined ? [] : [`${names[i]} ${trouble}`]))
 }
 
+export interface Purse {
+  readonly seed: string
+  readonly account: NanoAddress
+}
+
 /** An account with some XNO: that of NANO402_SEED, or a new one from a devnet's faucet. */
-export async function purse(): Promise<{ readonly seed: string; readonly account: NanoAddress }> {
+export async function purse(): Promise<Purse> {
   const seed = env.NANO402_SEED ?? randomBytes(32).toString('hex')
   const account = publicKeyToAddress(derivePublicKey(derivePrivateKey(seed, 0)))
   if (env.NANO402_SEED === undefined) {
@@ -44,8 +50,19 @@ export async function purse(): Promise<{ readonly seed: string; readonly account
   return { seed, account }
 }
 
-/** What an account has, and what is on its way to it. */
-export async function wealth(account: NanoAddress): Promise<bigint> {
+/** The issuer, as clients name it. */
+export async function issuer(): Promise<{ readonly url: string; readonly publicKey: string }> {
+  const { issuer: publicKey } = (await (await fetch(ISSUER)).json()) as { readonly issuer: string }
+  return { url: ISSUER, publicKey }
+}
+
+/** What an account has on the ledger, what is on its way to it, and what the issuer owes it. */
+export async function wealth({ seed, account }: Purse): Promise<bigint> {
+  const asked = createIssuerClient({ url: ISSUER, signer: accountSigner(derivePrivateKey(seed, 0)) }).account()
+  const owed = await asked.then(
+    ({ balance }) => BigInt(balance),
+    () => 0n, // it has never heard of it
+  )
   const [held, coming] = await Promise.all([accountInfo(rpc, account), receivable(rpc, account, { count: 1_000 })])
-  return (held?.balance ?? 0n) + coming.reduce((sum, { amount }) => sum + amount, 0n)
+  return coming.reduce((sum, { amount }) => sum + amount, owed + (held?.balance ?? 0n))
 }
