@@ -1,6 +1,6 @@
 /** C1 to C18, R12 and R16 on channels of a payee: whatever is shown, what is served is paid, and what is not is given back. */
 import { createPaywall } from 'nano402'
-import { blockHash, derivePublicKey, parseXno, publicKeyToAddress } from 'nano402/nano'
+import { blockHash, derivePublicKey, hashBlock, parseXno, publicKeyToAddress } from 'nano402/nano'
 import { memoryStore } from 'nano402/stores/memory'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeBytes } from '../../src/channel/binding.ts'
@@ -10,12 +10,15 @@ import { type Channel, codeOf, extraOf, freshWallet, outcomeOf, prepareChannel }
 import { openChannelShop } from '../channel/shop.ts'
 import {
   createWorld,
+  handover,
   offerOf,
   type Purse,
+  paymentHeader,
   paymentOf,
   proofHeader,
   randomHash,
   sessionIdOf,
+  signedFor,
   type World,
 } from '../support/world.ts'
 
@@ -408,6 +411,32 @@ test('C16, R14: a server that lost its store serves no old proof, and keeps no d
 })
 
 describe('R12, R16: what paid for one thing pays for no other', () => {
+  test('a deposit is no signed block and no signed payment, and what was handed over or signed for is no deposit', async () => {
+    const { ask, runs } = openChannelShop(world, { mechanisms: ['channel', 'session', 'signed-block', 'signature'] })
+    const [block, signature] = [
+      offerOf(await ask('/report'), 'nanoTxn'),
+      offerOf(await ask('/report'), 'nanoSignature'),
+    ]
+    const show = (payment: unknown) => ask('/report', { headers: paymentHeader(payment) })
+    const channel = await prepareChannel(ask, purse)
+    // The deposit, under every other mechanism; and one that is handed over before anybody has published it.
+    expect(codeOf(await show(signedFor(signature, channel.block, purse)))).toBe('recipient_mismatch')
+    const deposit = await purse.sign(channel.offer.payTo, BigInt(channel.extra.suggestedDeposit) + channel.tag)
+    expect(codeOf(await show(handover(block, deposit)))).toBe('recipient_mismatch')
+    expect(runs()).toBe(0)
+    // What bought an answer, as a deposit: under its own terms, and with the claim that it left.
+    const handed = await purse.sign(block.payTo, BigInt(block.amount))
+    const [one, two] = [await show(handover(block, handed)), await purse.pay(signature)]
+    expect([one.status, (await show(signedFor(signature, two, purse))).status, runs()]).toEqual([200, 200, 2])
+    for (const spent of [hashBlock(handed), two]) {
+      const opening = { ...(await channel.opening()), blockHash: spent }
+      const authorization = authorizeOpening(channel.config, spent, purse.key)
+      expect(codeOf(await channel.present({ ...opening, authorization }))).toBe('deposit_mismatch')
+    }
+    expect((await channel.openOnly()).status).toBe(204)
+    for (const spent of [hashBlock(handed), two]) expect(codeOf(await channel.topUp(spent))).toBe('deposit_mismatch')
+  })
+
   test('a deposit is no session, a session no deposit, and neither seal opens the other', async () => {
     const { ask, runs } = openChannelShop(world)
     const channel = await prepareChannel(ask, purse)

@@ -146,6 +146,28 @@ describe.each(sharedStores())('channels in $name', ({ open }) => {
     expect(await b.state(id)).toMatchObject({ deposit: 1_000_007n })
   })
 
+  test('two processes whose clocks differ when it expires charge or refund a payment, and never both', async () => {
+    const clocks = { behind: EXPIRES_AT_MS - 20_000, ahead: EXPIRES_AT_MS + 20_000 }
+    const [one, other] = await open(() => NOW_MS)
+    const behind = createChannels({ store: one, now: () => clocks.behind })
+    const ahead = createChannels({ store: other, now: () => clocks.ahead })
+    const terms = freshTerms()
+    const id = channelId(terms.config)
+    await behind.open(terms, { block: freshBlock(), amount: 100n })
+    const reserve = (name: string) =>
+      behind.authorizeAndReserve(id, order(name, 30n, { amount: 10n, leaseEndsAtMs: clocks.behind + 10_000 }))
+    const held = (name: string) => ({ ...order(name, 30n, { amount: 10n }), amount: 10n })
+    expect([await reserve('first'), await reserve('second'), await reserve('third')]).toEqual(Array(3).fill('reserved'))
+    expect(await behind.charge(id, held('first'))).toBe(true)
+    await ahead.beginClose(id)
+    expect(await behind.charge(id, held('second'))).toBe(true) // it was begun before, and nobody has given it back
+    expect(await ahead.freeze(id)).toBe(80n) // by its clock the third one's lease is over
+    expect(await behind.charge(id, held('third'))).toBe(false) // and so it is not served
+    expect(await reserve('fourth')).toBe('channel_closed')
+    expect(await behind.freeze(id)).toBe(80n)
+    expect(await behind.state(id)).toMatchObject({ deposit: 100n, charged: 20n })
+  })
+
   test('an unopened channel is not opened once it has expired', async () => {
     const clock = clockAt(EXPIRES_AT_MS)
     const [a] = await processes(clock)

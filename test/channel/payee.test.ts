@@ -1,9 +1,17 @@
 import { type Store, StoreError } from 'nano402'
-import { parseXno } from 'nano402/nano'
+import { derivePrivateKey, parseXno, raw } from 'nano402/nano'
 import { receivable } from 'nano402/rpc'
 import { memoryStore } from 'nano402/stores/memory'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { challengeOf, createWorld, offerOf, type Purse, proofHeader, type World } from '../support/world.ts'
+import {
+  challengeOf,
+  createPurse,
+  createWorld,
+  offerOf,
+  type Purse,
+  proofHeader,
+  type World,
+} from '../support/world.ts'
 import { type Channel, channelOfferOf, codeOf, freshWallet, outcomeOf, prepareChannel, settlementOf } from './client.ts'
 import { openChannelShop } from './shop.ts'
 
@@ -353,6 +361,27 @@ describe('a handler that fails', () => {
     expect((await channel.pay(1)).status).toBe(200)
     expect(runs()).toBe(3)
   })
+})
+
+test('amounts up to 10^38 raw are deposited, charged and refunded to the last digit', async () => {
+  const large = await createWorld()
+  const { seed, account } = await large.devnet.fundedSeed(raw(2n * 10n ** 38n))
+  const rich = createPurse(large.devnet, derivePrivateKey(seed, 0), account)
+  const cost = 12_345_678_901_234_567_890_123_456_789_012_345_679n
+  const amounts = { maxDeposit: { raw: 10n ** 38n }, minDeposit: '1' }
+  const { ask } = openChannelShop(large, { price: { raw: 5n * 10n ** 37n }, channel: amounts }, (payment) => {
+    payment.charge(cost)
+    return new Response('paid content')
+  })
+  const channel = await prepareChannel(ask, rich, { mode: 'voucher-ed25519', deposit: 10n ** 38n })
+  await channel.openOnly()
+  const deposit = 10n ** 38n + channel.tag
+  const answer = await channel.payRaw(deposit)
+  expect([answer.status, outcomeOf(answer).chargedAmount]).toEqual([200, String(cost)])
+  expect(codeOf(await channel.payRaw(deposit + 1n))).toBe('cumulative_exceeds_deposit')
+  await closed(channel)
+  const waiting = await receivable(large.devnet, account, { count: 9 })
+  expect(waiting.map(({ amount }) => amount)).toEqual([deposit - cost])
 })
 
 test('a handler that goes on after a close holds up the refund for the time of grace, and is not paid then', async () => {
