@@ -286,10 +286,9 @@ const EXPECTED: Readonly<Record<string, string>> = {
   secret: 'text of at least 32 bytes, or a list [current, previous]',
   quorum: 'an integer of at least 1',
   wire: `a list of ${WIRE_NAMES.join(', ')}`,
-  paymentIdentifier: 'true, or { required, maxBytes, maxBodyBytes, keepMs }',
+  paymentIdentifier: 'true, or what PaymentIdentifierOptions says',
   page: 'paywallPage(...) of nano402/page',
-  discovery:
-    "{ path, method, queryParams, pathParams, bodyType, body, inputSchema, output }, with a path such as '/items/:id'",
+  discovery: "what DiscoveryOptions says, with a path such as '/items/:id'",
   receipts: 'a key of 64 hex digits, or a list [current, previous]',
   mechanisms:
     `a list of ${[...MECHANISM_NAMES, CHANNEL].map((name) => `'${name}'`).join(', ')}` +

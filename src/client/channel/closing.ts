@@ -117,7 +117,12 @@ export function createClosing(options: ClosingOptions) {
   }
 
   async function settle(tab: Tab): Promise<ClosedChannel | undefined> {
-    if (!(await opening.resume(tab))) return undefined
+    const isMade = await opening.resume(tab).catch((error: unknown) => {
+      // With an issuer, it does not take the payee to have a deposit back that it does not acknowledge.
+      if (tab.config.custodian === 'payee') throw error
+      return true
+    })
+    if (!isMade) return undefined
     if (tab.phase() !== 'closing') await tab.become('closing')
     while (tab.underWay() > 0) await tab.freed()
     const { charged, refund } = await (tab.config.custodian === 'issuer' ? askIssuer(tab) : ask(tab))

@@ -35,7 +35,7 @@ export interface Issuing {
   /** Sees to it that a confirmed deposit is credited, and locked for the channel. */
   lock(tab: Tab): Promise<Certificate>
   /** Ends the channel at what its payee released; without a release: says how it ended, if it did. */
-  end(tab: Tab, release: Release | undefined): Promise<ChannelView>
+  end(tab: Tab, release: Release | undefined): Promise<Pick<ChannelView, 'state' | 'charged'>>
   /** Has what is left paid out. `pending` until the block is confirmed. Undefined: it is too little, and stays there. */
   withdraw(tab: Tab, amount: bigint): Promise<WithdrawalView | undefined>
 }
@@ -111,20 +111,31 @@ export function createIssuing(options: {
 
     async end(tab, release) {
       const client = clientOf(tab.config.issuer)
-      if (release === undefined) return client.channel(tab.id)
-      try {
-        return await client.close(tab.id, release)
-      } catch (error) {
-        if (!(error instanceof IssuerError) || error.reason === undefined) throw error
-        return client.channel(tab.id) // ended before, by the payee or by itself
+      if (release !== undefined) {
+        try {
+          return await client.close(tab.id, release)
+        } catch (error) {
+          if (!(error instanceof IssuerError) || error.reason === undefined) throw error // else it may have ended before
+        }
       }
+      return client.channel(tab.id).catch((error: unknown) => {
+        // Never locked: all of it is ours.
+        if (error instanceof IssuerError && error.reason === 'channel_not_found')
+          return { state: 'returned', charged: '0' }
+        throw error
+      })
     },
 
     async withdraw(tab, amount) {
       const client = clientOf(tab.config.issuer)
       const id = tab.id.slice(0, 32)
+      const [deposit] = tab.deposits
       try {
-        await client.withdraw(amount, id)
+        await client.withdraw(amount, id).catch(async (error: unknown) => {
+          if (!(error instanceof IssuerError && error.reason === 'insufficient_balance' && deposit)) throw error
+          await show(tab.config.issuer, deposit) // which nobody had done yet
+          await client.withdraw(amount, id)
+        })
       } catch (error) {
         if (error instanceof IssuerError && error.reason === 'invalid_amount') return undefined
         throw error

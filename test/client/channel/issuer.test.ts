@@ -102,3 +102,24 @@ test('a payer that is killed at any step of opening deposits once, locks once, a
     await bank.check()
   }
 })
+
+test('a vendor that acknowledges and releases nothing is paid nothing, and the deposit comes back after its time', async () => {
+  const { scene } = await openIssued()
+  const reach = scene.between
+  scene.between = (sent, next) =>
+    sent.payload?.type === 'open' || sent.payload?.type === 'close'
+      ? Promise.resolve(new Response(null, { status: 404 }))
+      : reach(sent, next)
+  await expect(scene.payer.fetch(URL_)).rejects.toMatchObject({ code: 'ERR_CHANNEL' })
+  expect(scene.runs()).toBe(0)
+  const [channel] = await scene.payer.channels()
+  // What is locked stays so until the vendor's time is over.
+  await expect(scene.payer.closeChannels()).rejects.toMatchObject({ code: 'ERR_CHANNEL', reason: 'not_released' })
+  bank.clock.nowMs = (channel?.expiresAtMs ?? 0) + 10 * 86_400_000
+  await bank.issuer.sweep()
+  bank.clock.nowMs = Date.now()
+  expect(await scene.payer.closeChannels()).toMatchObject([{ charged: 0n, refund: expect.any(String) }])
+  await scene.payer.receive()
+  expect((await scene.payer.balance()).balance).toBe(parseXno('10'))
+  await bank.check()
+})
