@@ -279,20 +279,17 @@ const EXPECTED: Readonly<Record<string, string>> = {
   attempts: 'an integer of at least 1',
   priceBodyLimit: 'an integer of at least 0, in bytes',
   facilitator: 'its URL, or { url, token, timeoutMs }',
-  rpc: 'one or more node URLs, { url, headers, key }, or objects with a call method',
+  rpc: 'node URLs, { url, headers, key }, or objects with a call method',
   network: "'nano:mainnet' or 'nano:devnet'",
-  store:
-    "'memory', 'sqlite:<path>', 'redis://...', 'https://...' (Redis over REST), or an object of the Store interface",
-  secret: 'text of at least 32 bytes, or a list [current, previous]',
+  store: "'memory', 'sqlite:<path>', 'redis://...', 'https://...', or an object of the Store interface",
+  secret: 'text of 32 bytes or more, or a list [current, previous]',
   quorum: 'an integer of at least 1',
   wire: `a list of ${WIRE_NAMES.join(', ')}`,
   paymentIdentifier: 'true, or what PaymentIdentifierOptions says',
   page: 'paywallPage(...) of nano402/page',
   discovery: "what DiscoveryOptions says, with a path such as '/items/:id'",
-  receipts: 'a key of 64 hex digits, or a list [current, previous]',
-  mechanisms:
-    `a list of ${[...MECHANISM_NAMES, CHANNEL].map((name) => `'${name}'`).join(', ')}` +
-    ' or objects of the Mechanism interface',
+  receipts: '64 hex digits, or a list [current, previous]',
+  mechanisms: `a list of ${[...MECHANISM_NAMES, CHANNEL].join(', ')}, or objects of the Mechanism interface`,
   wallet: '{ seed, index } or { key }',
   channel: 'an object of terms',
 }

@@ -48,7 +48,7 @@ describe('a missing or wrong option is an error that names it and the remedy', (
     ['quorum', { ...good, quorum: 2 }, /quorum/],
     ['attempts', { ...good, attempts: 0 }, /attempts.*at least 1/],
     ['handlerTimeoutMs', { ...good, handlerTimeoutMs: '5s' }, /handlerTimeoutMs.*milliseconds/],
-    ['mechanisms', { ...good, mechanisms: ['cash'] }, /mechanisms.*'session'/],
+    ['mechanisms', { ...good, mechanisms: ['cash'] }, /mechanisms.*session/],
     ['facilitator', { ...good, facilitator: 'https://facilitator.example' }, /NANO402_RPC_URL.*NANO402_FACILITATOR/],
     ['facilitator', { ...through, facilitator: 'facilitator.example' }, /NANO402_FACILITATOR.*http/],
     ['facilitator', { ...through, facilitator: 'https://me:word@facilitator.example' }, /NANO402_FACILITATOR_TOKEN/],
