@@ -177,7 +177,9 @@ async function memoryOf(world: World, server: Server): Promise<readonly Memory[]
       paid += batch.length
     }
     const { heapBytes = 0, residentBytes = 0 } = await server.usage('memory')
-    found.push({ paid, heapMb: rounded(heapBytes / 1e6), residentMb: rounded(residentBytes / 1e6) })
+    const now = { paid, heapMb: rounded(heapBytes / 1e6), residentMb: rounded(residentBytes / 1e6) }
+    say(`${paid} tokens paid: ${now.heapMb} MB of heap, ${now.residentMb} MB resident`)
+    found.push(now)
   }
   return found
 }
@@ -229,7 +231,7 @@ async function main(): Promise<void> {
   await redis?.stop()
   await node.close()
   if (options.json) console.log(JSON.stringify({ chain, rows, latencies, memory }, undefined, 2))
-  else for (const table of [rows, latencies, memory]) console.table(table)
+  else for (const table of [rows, latencies]) console.table(table)
 }
 
 await main()

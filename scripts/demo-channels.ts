@@ -134,6 +134,9 @@ const networkOf = (node: ServedDevnet) => ({
 })
 const freshSeed = () => randomBytes(32).toString('hex')
 
+/** Enough for ten thousand requests: a payee looks at only so many deposits of one channel in a while. */
+const DEPOSIT = ['--min-deposit', '0.1']
+
 /** An issuer, a vendor that holds its deposits itself and one that leaves them to the issuer, on stores of their own. */
 async function openScenes(node: ServedDevnet, store: string) {
   const redis = store === 'redis' ? await Promise.all([startRedis(), startRedis(), startRedis()]) : []
@@ -145,8 +148,8 @@ async function openScenes(node: ServedDevnet, store: string) {
   const seeds = [freshSeed(), freshSeed()] as const
   const issuer = await start('issuer', freshSeed(), 0)
   const vendors = await Promise.all([
-    start('vendor', seeds[0], 1),
-    start('vendor', seeds[1], 2, '--issuer', named(issuer)),
+    start('vendor', seeds[0], 1, ...DEPOSIT),
+    start('vendor', seeds[1], 2, ...DEPOSIT, '--issuer', named(issuer)),
   ])
   return {
     ...{ store, issuer },
