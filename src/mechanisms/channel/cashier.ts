@@ -459,7 +459,9 @@ export function channelCashier(payee: Payee, route: ChannelRoute): Cashier {
     const known = await channels.state(id)
     if (!known?.depositBlocks.includes(block)) {
       const [min, max] = [BigInt(bounds?.min ?? 0), BigInt(bounds?.max ?? 0)]
-      const wanted = { asker: id, payer: config.payer, tag: depositTag(config.nonce), min, max }
+      // Each deposit that was credited gives as many attempts at the next one.
+      const asker = `${id}:${known?.depositBlocks.length ?? 0}`
+      const wanted = { asker, payer: config.payer, tag: depositTag(config.nonce), min, max }
       const amount = await deposits.find(block, wanted, request)
       if (amount === 'too_many_attempts') return refusal(amount)
       if (typeof amount === 'string') return correct(`${PREFIX}${amount}`, terms, id)

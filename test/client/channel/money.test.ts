@@ -107,6 +107,13 @@ describe('a deposit', () => {
     expect(scene.types().filter((type) => type === 'channel-opened')).toHaveLength(1)
   })
 
+  test('is followed by as many others as it takes: the payee looks at each', async () => {
+    const shop = { price: '0.001', channel: { suggestedDeposit: '0.005', minDeposit: '0.005' } }
+    const scene = await openScene({ world, shop })
+    for (let i = 0; i < 60; i++) expect((await scene.payer.fetch(URL_)).status).toBe(200)
+    expect(scene.types().filter((type) => type === 'channel-topped-up').length).toBeGreaterThanOrEqual(10)
+  })
+
   test('is not made again when the budget says no: the channel goes on as far as it goes', async () => {
     const { payer, runs } = await openScene({
       world,
