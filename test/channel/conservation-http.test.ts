@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 import { hasRedis, type RedisServer, startRedis } from '../support/redis.ts'
 import { createWorld, type Purse, type World } from '../support/world.ts'
-import { type Ask, type Channel, codeOf, freshWallet, outcomeOf, prepareChannel } from './client.ts'
+import { type Ask, type Channel, channelOfferOf, codeOf, freshWallet, outcomeOf, prepareChannel } from './client.ts'
 
 const operation = fc.record({
   kind: fc.constantFrom(...(['pay', 'pay', 'parallel', 'parallel', 'top up', 'close', 'kill'] as const)),
@@ -76,9 +76,23 @@ describe.skipIf(!hasRedis)('two servers, one of which is killed now and then', (
     let current: Promise<Channel> | undefined
     let units = 0
     const until = async (act: () => Promise<boolean>) => expect.poll(act, { timeout: 20_000, interval: 30 }).toBe(true)
+    /** Asks until somebody answers. */
+    async function answered(path: string): Promise<Response> {
+      let answer = await ask(path)
+      await until(async () => {
+        if (answer.status === 503) answer = await ask(path)
+        return answer.status !== 503
+      })
+      return answer
+    }
     async function open(): Promise<Channel> {
       const mode = units % 2 ? 'voucher-ed25519' : 'payword-sha256'
-      const channel = await prepareChannel(ask, purse, { mode, deposit: parseXno('0.02') })
+      const asked = await answered('/report')
+      const channel = await prepareChannel(ask, purse, {
+        mode,
+        deposit: parseXno('0.02'),
+        offer: channelOfferOf(asked),
+      })
       deposited += parseXno('0.02') + channel.tag
       units = 0
       await until(async () => (await channel.openOnly()).status === 204)
