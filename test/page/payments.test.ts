@@ -74,7 +74,7 @@ test('with a websocket it is heard of, and not waited for until the next look', 
   const amount = ownAmount()
   const { states } = listen(payments, wanted(amount))
   const elsewhere = listen(payments, wanted(amount, account))
-  await Promise.all([seller.account, account].map((payee) => payments.look(wanted(ownAmount(), payee), 5_000)))
+  await Promise.all([seller.account, account].map((payee) => payments.look(wanted(ownAmount(), payee), 500)))
   await purse.send(seller.account, amount)
   await until(() => states().includes('confirmed'))
   expect(elsewhere.states()).toEqual(['waiting'])

@@ -264,7 +264,7 @@ describe('a refusal', () => {
 describe('a refund', () => {
   test('of too little, or to another account, is not taken for one', async () => {
     const wallet = freshWallet()
-    const scene = await openScene({ world, shop: { ...channelOnly, wallet } })
+    const scene = await openScene({ world, shop: { ...channelOnly, wallet }, payer: { confirmTimeoutMs: 500 } })
     await scene.payer.fetch(URL_)
     const elsewhere: BlockHash = hashBlock(await world.buyer.sign(freshAccount(), 5n))
     scene.between = stating(changed({ refund: elsewhere }), ['close'], await signerOf(wallet.key))
