@@ -2,19 +2,8 @@
 import { once } from 'node:events'
 import { Command, Option } from '@commander-js/extra-typings'
 import { MECHANISM_NAMES, type MechanismName } from '../mechanisms/names.ts'
-import {
-  CommandError,
-  EXIT,
-  jsonOption,
-  type MakeCommand,
-  networkOption,
-  rpcOption,
-  UsageError,
-  wholeNumber,
-  wsOption,
-} from './command.ts'
-import type { Served } from './listen.ts'
-import { serveFetch } from './serve-fetch.ts'
+import { jsonOption, type MakeCommand, networkOption, rpcOption, wholeNumber, wsOption } from './command.ts'
+import { listenAs, withHono } from './serve-fetch.ts'
 import { paint, printJson, printLine, type Terminal } from './terminal.ts'
 
 const PORT = 4_020
@@ -57,7 +46,10 @@ export const facilitator: MakeCommand = (terminal) =>
     .addOption(jsonOption())
     .addHelpText('after', after)
     .action(async ({ port, host, rpc, ws, store, network, mechanism, allowAnyone, json }) => {
-      const { createFacilitator, facilitatorApp, parseTokens } = await loaded()
+      const { createFacilitator, facilitatorApp, parseTokens } = await withHono(
+        'facilitator',
+        () => import('../facilitator/index.ts'),
+      )
       const { NANO402_FACILITATOR_TOKENS: tokens } = process.env
       const metrics = await import('../metrics/index.ts').then(
         ({ createMetrics }) => createMetrics(),
@@ -78,7 +70,7 @@ export const facilitator: MakeCommand = (terminal) =>
           ...(metrics && { registry: metrics.registry }),
         })
         const interrupted = terminal.interrupted()
-        const served = await listening(app.fetch, { port, host })
+        const served = await listenAs('facilitator', app.fetch, { port, host })
         if (!tokens) warn(terminal)
         if (json) printJson(terminal.stdout, { url: served.url, network })
         else printLine(terminal.stdout, `Facilitator for ${network} at ${served.url}\nCtrl-C ends it.`)
@@ -88,25 +80,6 @@ export const facilitator: MakeCommand = (terminal) =>
         await service.close()
       }
     })
-
-/** Hono is installed by those who run a facilitator. */
-async function loaded() {
-  try {
-    return await import('../facilitator/index.ts')
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
-    throw new CommandError('The facilitator needs Hono: npm install hono', EXIT.failed, { cause: error })
-  }
-}
-
-async function listening(...call: Parameters<typeof serveFetch>): Promise<Served> {
-  try {
-    return await serveFetch(...call)
-  } catch (error) {
-    const { message } = error as Error
-    throw new UsageError(`The facilitator cannot listen: ${message}. Choose others with --port and --host.`)
-  }
-}
 
 const warn = ({ stderr }: Terminal) =>
   printLine(

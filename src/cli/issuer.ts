@@ -4,21 +4,18 @@ import { Command, Option } from '@commander-js/extra-typings'
 import type { Audit, Issuer } from '../issuer/index.ts'
 import { formatXno, type Raw } from '../nano/index.ts'
 import {
-  CommandError,
   EXIT,
   jsonOption,
   type MakeCommand,
   networkOption,
   requiredRpc,
   rpcOption,
-  UsageError,
   wholeNumber,
   workOption,
   wsOption,
 } from './command.ts'
 import { accountIndexOption, KEY_HELP, phraseOption, readKey, seedFileOption } from './key.ts'
-import type { Served } from './listen.ts'
-import { serveFetch } from './serve-fetch.ts'
+import { listenAs, withHono } from './serve-fetch.ts'
 import { printJson, printLine, type Terminal } from './terminal.ts'
 
 const PORT = 8_001
@@ -64,7 +61,7 @@ export const issuer: MakeCommand = (terminal) =>
     .addHelpText('after', after)
     .action(async (options) => {
       const { port, host, ws, store, network, work, minDeposit, maxDeposit, settleSeconds, json } = options
-      const { createIssuer, issuerApp } = await loaded()
+      const { createIssuer, issuerApp } = await withHono('issuer', () => import('../issuer/index.ts'))
       const rpc = requiredRpc(options.rpc)
       const privateKey = await readKey(options, terminal)
       const metrics = await import('../metrics/index.ts').then(
@@ -91,7 +88,7 @@ export const issuer: MakeCommand = (terminal) =>
           ...(metrics && { registry: metrics.registry }),
         })
         const interrupted = terminal.interrupted()
-        const served = await listening(app.fetch, { port, host })
+        const served = await listenAs('issuer', app.fetch, { port, host })
         if (json) printJson(terminal.stdout, { url: served.url, ...service.info })
         else printLine(terminal.stdout, saying(served.url, service))
         if (!interrupted.aborted) await once(interrupted, 'abort')
@@ -113,23 +110,4 @@ function printAudit({ stdout }: Terminal, found: Audit): void {
   else printLine(stdout, `${'surplus'.padEnd(16)}${formatXno(surplus as Raw)} XNO`)
   for (const address of wrong) printLine(stdout, `${address} does not add up`)
   printLine(stdout, found.ok ? 'It adds up.' : 'It does not add up.')
-}
-
-/** Hono is installed by those who run an issuer. */
-async function loaded() {
-  try {
-    return await import('../issuer/index.ts')
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
-    throw new CommandError('The issuer needs Hono: npm install hono', EXIT.failed, { cause: error })
-  }
-}
-
-async function listening(...call: Parameters<typeof serveFetch>): Promise<Served> {
-  try {
-    return await serveFetch(...call)
-  } catch (error) {
-    const { message } = error as Error
-    throw new UsageError(`The issuer cannot listen: ${message}. Choose others with --port and --host.`)
-  }
 }
