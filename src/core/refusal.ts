@@ -3,7 +3,7 @@
 import type { SettlementResponse } from '../x402/shapes.ts'
 import type { Refused } from './answer.ts'
 
-/** Why a request is not served. Sent as x402's `error`; stable, like error codes. docs/protocol.md explains each. */
+/** Why a request is not served. Sent as x402's `error`; stable, like error codes. Each is in docs/protocol_rev1.md. */
 export type RefusalCode = keyof typeof REFUSALS
 
 export interface Refusal {
@@ -58,7 +58,7 @@ const OF_CHANNELS = {
 const CHANNEL_PREFIX = 'invalid_batch_settlement_nano_'
 type ChannelRefusals = { readonly [Code in keyof typeof OF_CHANNELS as `${typeof CHANNEL_PREFIX}${Code}`]: Answer }
 
-/** Those of payments in channels. One sentence for all, as there are so many: docs/protocol.md explains each. */
+/** Those of payments in channels. One sentence for all, as there are so many: docs/protocol_rev1.md explains each. */
 const CHANNEL_REFUSALS = Object.fromEntries(
   Object.entries(OF_CHANNELS).map(([code, [status, retryAfterSeconds]]) => [
     CHANNEL_PREFIX + code,

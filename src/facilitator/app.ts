@@ -1,4 +1,4 @@
-/** The facilitator over HTTP, as a Hono app: strict JSON in, JSON out. docs/protocol.md has each endpoint. */
+/** The facilitator over HTTP, as a Hono app: strict JSON in, JSON out. docs/protocol_rev1.md has each endpoint. */
 import { type Context, type Handler, Hono } from 'hono'
 import { codeOf } from '../core/fault.ts'
 import { refreshed } from '../core/refresh.ts'
@@ -83,7 +83,7 @@ export function facilitatorApp(facilitator: FacilitatorService, options: Facilit
       try {
         const said = isObject(body) ? await answer(server, body, c.req.raw.signal) : undefined
         return said === undefined
-          ? problem(c, 400, 'invalid_request', `This is not what ${path} is asked: see docs/protocol.md.`)
+          ? problem(c, 400, 'invalid_request', `This is not what ${path} is asked: see docs/protocol_rev1.md.`)
           : c.json(said)
       } catch (fault) {
         return isMistake(fault) ? problem(c, 400, 'invalid_request', fault.message) : unavailable(c, fault, onFault)

@@ -14,7 +14,7 @@ const MAX_CARRIED_URL = 2_048
 export async function makeRequirements(unread: Order, counter: Counter): Promise<readonly PaymentRequirements[]> {
   const order = readOrder(unread)
   if (!order) {
-    throw new InvalidValueError('The order is not { method, url, price, payTo, ... } as docs/protocol.md has it.')
+    throw new InvalidValueError('The order is not { method, url, price, payTo, ... } as docs/protocol_rev1.md has it.')
   }
   const { method, url, inputs, realm, maxTimeoutSeconds = 300 } = order
   const [price, payTo] = [parsePrice(order.price), parsePayTo(order.payTo)]

@@ -1,4 +1,4 @@
-/** The issuer over HTTP, as a Hono app: strict JSON in, JSON out. docs/protocol.md has each endpoint. */
+/** The issuer over HTTP, as a Hono app: strict JSON in, JSON out. docs/protocol_rev1.md has each endpoint. */
 import { type Context, Hono } from 'hono'
 import { sha256 } from '../channel/sha256.ts'
 import { encodeUtf8, equalInConstantTime } from '../core/bytes.ts'

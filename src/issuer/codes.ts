@@ -1,4 +1,4 @@
-/** Every reason why an issuer does not do what it is asked, with its status and its sentence. docs/protocol.md lists them. */
+/** Every reason why an issuer does not do what it is asked, with its status and its sentence. docs/protocol_rev1.md lists them. */
 
 interface Answer {
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 429 | 503
@@ -8,7 +8,7 @@ interface Answer {
 const answer = (status: Answer['status'], message: string): Answer => ({ status, message })
 
 export const ISSUER_CODES = {
-  invalid_request: answer(400, 'This is not what is asked here: see docs/protocol.md.'),
+  invalid_request: answer(400, 'This is not what is asked here: see docs/protocol_rev1.md.'),
   invalid_amount: answer(400, 'Not an amount that is taken here: decimal digits of raw, within the bounds of GET /.'),
   invalid_config: answer(400, 'This issuer locks nothing for such a channel: see GET /.'),
   wrong_mode: answer(400, 'The channel was opened in another mode.'),

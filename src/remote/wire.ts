@@ -1,4 +1,4 @@
-/** What a paywall and its facilitator say to each other, as shapes: docs/protocol.md has it in words. */
+/** What a paywall and its facilitator say to each other, as shapes: docs/protocol_rev1.md has it in words. */
 import { REFUSALS, type RefusalCode } from '../core/refusal.ts'
 import {
   type PaymentRequirements,

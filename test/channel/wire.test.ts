@@ -148,8 +148,8 @@ test('a receipt is for one state of one channel, one payment and one request', (
   expect(new Set(all).size).toBe(all.length)
 })
 
-describe('docs/protocol.md', () => {
-  const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
+describe('docs/protocol_rev1.md', () => {
+  const text = readFileSync(new URL('../../docs/protocol_rev1.md', import.meta.url), 'utf8')
   const shown = [...text.matchAll(/^<!-- channel (\w+) -->\n```json\n([^`]*)```/gm)]
   test('shows every payload of a channel', () => {
     const types = shown.filter(([, name]) => name !== 'offer' && name !== 'outcome').map(([, name]) => name)

@@ -1,4 +1,4 @@
-/** What docs/protocol.md shows of extensions and discovery, made by the code. */
+/** What docs/protocol_rev1.md shows of extensions and discovery, made by the code. */
 import { describeResource } from '../../src/discovery/resources.ts'
 import { bazaar, type DiscoveryOptions } from '../../src/extensions/bazaar.ts'
 import { createSigner } from '../../src/extensions/jws.ts'

@@ -5,11 +5,11 @@ import { expect, onTestFinished, test } from 'vitest'
 import { readClaimAnswer, readClaimOrder, readHoldOrder } from '../../src/remote/wire.ts'
 import { SECRET } from '../support/world.ts'
 
-const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
+const text = readFileSync(new URL('../../docs/protocol_rev1.md', import.meta.url), 'utf8')
 const shown = (what: string): object =>
   JSON.parse(new RegExp(`^<!-- facilitator ${what} -->\n\`\`\`json\n([^\`]*)\`\`\``, 'm').exec(text)?.[1] ?? 'null')
 
-test('what docs/protocol.md says to a facilitator is understood, and what it shows of its answers is too', () => {
+test('what docs/protocol_rev1.md says to a facilitator is understood, and what it shows of its answers is too', () => {
   expect(readClaimOrder(shown('asked for a claim'))).toEqual(shown('asked for a claim'))
   expect(readHoldOrder(shown('asked for a step'))).toEqual(shown('asked for a step'))
   for (const answer of ['needs more', 'grants', 'refuses'])

@@ -1,4 +1,4 @@
-/** The offers and payments that docs/protocol.md shows: one quote, one key, each mechanism's own code. */
+/** The offers and payments that docs/protocol_rev1.md shows: one quote, one key, each mechanism's own code. */
 import { type Mechanism, sessionMechanism, signatureMechanism, signedBlockMechanism } from 'nano402'
 import { createDevnet } from 'nano402/devnet'
 import {

@@ -7,30 +7,30 @@ import { EXAMPLE_TIME_MS, makeExamples } from './extension-examples.ts'
 import { examples } from './mechanism-examples.ts'
 import { exchanges, readBack, receiptExample, sessionPayload } from './wire-examples.ts'
 
-const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
+const text = readFileSync(new URL('../../docs/protocol_rev1.md', import.meta.url), 'utf8')
 
-test('docs/protocol.md lists every code with its status, and no other', () => {
+test('docs/protocol_rev1.md lists every code with its status, and no other', () => {
   const rows = [...text.matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)].map(([, code, status]) => [code, Number(status)])
   expect(Object.fromEntries(rows)).toEqual(
     Object.fromEntries(Object.entries(REFUSALS).map(([code, { status }]) => [code, status])),
   )
 })
 
-test('docs/protocol.md lists every code of an issuer with its status and its sentence, and no other', () => {
+test('docs/protocol_rev1.md lists every code of an issuer with its status and its sentence, and no other', () => {
   const rows = [...text.matchAll(/^\| (\d{3}) \| `(\w+)` \| (.*) \|$/gm)]
   expect(rows.map(([, status, code, message]) => [code, { status: Number(status), message }])).toEqual(
     Object.entries(ISSUER_CODES),
   )
 })
 
-test('docs/protocol.md gives each code of NanoSession revision 8 a code of ours, with its status', () => {
+test('docs/protocol_rev1.md gives each code of NanoSession revision 8 a code of ours, with its status', () => {
   const rows = [...text.matchAll(/^\| `([A-Z_]+)` \| `(\w+)` \((\d{3})\)/gm)]
   expect(rows.length).toBeGreaterThanOrEqual(15)
   for (const [, draft, code, status] of rows)
     expect([draft, REFUSALS[code as RefusalCode]?.status]).toEqual([draft, Number(status)])
 })
 
-test('docs/protocol.md shows of extensions and lists what the code makes', async () => {
+test('docs/protocol_rev1.md shows of extensions and lists what the code makes', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: EXAMPLE_TIME_MS })
   onTestFinished(() => void vi.useRealTimers())
   const shown = [...text.matchAll(/^<!-- example: (.+) -->\n```json\n([^`]*)```/gm)].map(([, name = '', json = '']) => [
@@ -41,7 +41,7 @@ test('docs/protocol.md shows of extensions and lists what the code makes', async
 })
 
 describe.each(Object.entries(examples))(
-  'the example of %s in docs/protocol.md',
+  'the example of %s in docs/protocol_rev1.md',
   (name, { mechanism, offer, payload }) => {
     const shown = (what: string): unknown => {
       const [, json = 'null'] =
@@ -57,7 +57,7 @@ describe.each(Object.entries(examples))(
   },
 )
 
-describe.each(Object.entries(exchanges))('the exchange in %s in docs/protocol.md', (name, exchange) => {
+describe.each(Object.entries(exchanges))('the exchange in %s in docs/protocol_rev1.md', (name, exchange) => {
   test('is what server and client write', () => {
     const [, written] = new RegExp(`^<!-- exchange in ${name} -->\n\`\`\`http\n([^\`]*)\`\`\``, 'm').exec(text) ?? []
     expect(written).toBe(exchange)
@@ -67,7 +67,7 @@ describe.each(Object.entries(exchanges))('the exchange in %s in docs/protocol.md
   })
 })
 
-test('the receipt of NanoSession revision 7 in docs/protocol.md is what the code offers, and reads', () => {
+test('the receipt of NanoSession revision 7 in docs/protocol_rev1.md is what the code offers, and reads', () => {
   const { terms, payload, presented } = receiptExample()
   const shown = (what: string) =>
     JSON.parse(new RegExp(`^<!-- receipt: ${what} -->\n\`\`\`json\n([^\`]*)\`\`\``, 'm').exec(text)?.[1] ?? 'null')

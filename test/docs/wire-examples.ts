@@ -1,4 +1,4 @@
-/** The exchanges that docs/protocol.md shows: the offer and payment of its session example, in each form's own code. */
+/** The exchanges that docs/protocol_rev1.md shows: the offer and payment of its session example, in each form's own code. */
 import type { WireName } from 'nano402'
 import { answerFor } from '../../src/core/refusal.ts'
 import { decodeBase64 } from '../../src/x402/base64.ts'
