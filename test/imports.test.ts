@@ -12,22 +12,23 @@ import { ROOT } from './support/child.ts'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   announce: [],
+  'lru-cache': ['npm:lru-cache'],
   nano: [
     ...['errors', 'npm:blakejs', 'npm:tweetnacl', 'npm:@noble/hashes/hmac.js', 'npm:@noble/hashes/sha2.js'],
     ...['npm:@scure/bip39', 'npm:@scure/bip39/wordlists/english.js'],
   ],
   zod: ['npm:zod/mini'],
   x402: ['errors', 'zod'],
-  core: ['x402', 'errors', 'npm:lru-cache'],
-  channel: ['core', 'nano', 'zod', 'errors', 'npm:lru-cache', 'npm:tweetnacl'],
+  core: ['x402', 'errors', 'lru-cache'],
+  channel: ['core', 'nano', 'zod', 'errors', 'lru-cache', 'npm:tweetnacl'],
   custody: ['client/wallet.ts', 'client/fate.ts', 'client/work.ts', 'core', 'rpc', 'nano', 'errors'],
   http: ['core/request.ts', 'errors'],
-  rpc: ['nano', 'errors', 'npm:lru-cache', 'npm:ws'],
+  rpc: ['nano', 'errors', 'lru-cache', 'npm:ws'],
   devnet: ['nano', 'rpc/node.ts', 'errors', 'npm:ws'],
   stores: ['core/store.ts', 'errors', 'npm:better-sqlite3', 'npm:libsql', 'npm:ioredis', 'npm:redis'],
   mechanisms: [
     ...['channel', 'custody', 'client/work.ts', 'issuer/ask.ts', 'issuer/request.ts'],
-    ...['core', 'nano', 'rpc', 'x402', 'errors', 'npm:lru-cache'],
+    ...['core', 'nano', 'rpc', 'x402', 'errors', 'lru-cache'],
   ],
   client: [
     'channel',
@@ -45,7 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   secret: ['core', 'nano', 'errors'],
   extensions: ['core', 'x402', 'errors'],
   discovery: ['extensions', 'core', 'nano', 'x402'],
-  page: [...['core', 'rpc', 'nano', 'x402', 'errors', 'zod', 'npm:lru-cache', 'npm:lean-qr', 'npm:lean-qr/extras/svg']],
+  page: [...['core', 'rpc', 'nano', 'x402', 'errors', 'zod', 'lru-cache', 'npm:lean-qr', 'npm:lean-qr/extras/svg']],
   options: [
     'page/page.ts',
     'extensions',
@@ -81,7 +82,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   issuer: [
     ...['channel', 'custody', 'client/work.ts', 'deployment', 'options', 'paywall', 'pricing', 'stores', 'rpc'],
-    ...['core', 'x402', 'nano', 'errors', 'npm:hono', 'npm:lru-cache'],
+    ...['core', 'x402', 'nano', 'errors', 'npm:hono', 'lru-cache'],
   ],
   cli: [
     ...['facilitator', 'issuer', 'metrics', 'mechanisms/names.ts'],

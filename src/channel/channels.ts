@@ -3,7 +3,7 @@
  * changes by the steps of record.ts, each in one atomic write. A deposit's block is claimed for its channel for good before
  * it is credited, in the claim space of every other mechanism.
  */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 import type { Store } from '../core/store.ts'
 import type { BlockHash } from '../nano/index.ts'
 import type { Certificate } from './certificate.ts'

@@ -2,8 +2,9 @@
  * Is what a client shows a proof of this channel, for this request? The cheapest question comes first, and nobody without
  * the channel's key makes us hash a chain or check a signature: the MAC comes before anything is said or done.
  */
-import { LRUCache } from 'lru-cache'
+
 import { ed25519Verifier } from '#channel/ed25519'
+import { LRUCache } from '#lru-cache'
 import { encodeUtf8, equalInConstantTime } from '../core/bytes.ts'
 import { bytesToHex, hexToBytes } from '../nano/hex.ts'
 import { type PaidRequest, proofBytes, requestHash } from './binding.ts'

@@ -4,8 +4,9 @@
  * requests on one channel are not a thousand writes; of several processes, whoever was slower reads again and decides anew. What the last write left is kept at hand: the next write
  * fails if it is not what the store has, and what would change nothing is decided again on what the store has.
  */
-import { LRUCache } from 'lru-cache'
+
 import { endOfTurn } from '#channel/turn'
+import { LRUCache } from '#lru-cache'
 import type { Store } from '../core/store.ts'
 import { StoreError } from '../errors.ts'
 

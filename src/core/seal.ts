@@ -3,7 +3,7 @@
  * MAC covers the offer and everything it is bound to (method, target, network, realm, price inputs); the id itself
  * carries only what cannot be read from the request again.
  */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 import { decodeBase64Url, encodeBase64Url } from '../x402/base64.ts'
 import { encodeFields, encodeUtf8, equalInConstantTime, type Field } from './bytes.ts'
 

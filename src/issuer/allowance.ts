@@ -1,5 +1,5 @@
 /** How often something may be done. */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 
 const MINUTE_MS = 60_000
 

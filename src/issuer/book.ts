@@ -6,7 +6,7 @@
  * anywhere leaves a name behind, and whoever comes next goes on from there. And nothing moves twice: whoever adds a name
  * looks first where it would be if it had been there before, and its write succeeds only if nothing changed meanwhile.
  */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 import { type ChannelConfig, type ChannelId, channelId } from '../channel/config.ts'
 import { type Changed, createRecords } from '../channel/records.ts'
 import type { Store, Versioned } from '../core/store.ts'

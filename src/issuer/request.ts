@@ -3,8 +3,9 @@
  * session key that the account has registered. What is signed names the issuer, the request and its body, an instant and a
  * nonce, so that it is good at one issuer, for one request, once.
  */
-import { LRUCache } from 'lru-cache'
+
 import { ed25519Signer, ed25519Verifier } from '#channel/ed25519'
+import { LRUCache } from '#lru-cache'
 import type { ChannelId } from '../channel/config.ts'
 import { sha256 } from '../channel/sha256.ts'
 import type { Release } from '../channel/wire.ts'

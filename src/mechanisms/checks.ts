@@ -2,7 +2,7 @@
  * Checks of signatures. Each costs us milliseconds, and whoever asks for one must have spent more: a payment, or proof of
  * work. What was spent buys a few that fail; a good one is made once.
  */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 import { type Refusal, refusal } from '../core/refusal.ts'
 
 export interface Checks {

@@ -2,7 +2,7 @@
  * What the mechanisms of scheme `exact` have in common: one send of exactly the quote's amount, tag included, to its
  * account, and the terms that name the quote. Whichever of them a block is presented by, it uses up the same two claims.
  */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 import type { Client, Settled, Verified } from '../core/mechanism.ts'
 import { type Quote, TAG_MODULUS } from '../core/quote.ts'
 import { type Refusal, refusal } from '../core/refusal.ts'

@@ -3,7 +3,7 @@
  * node is asked by one poller, and only while somebody waits. What is found here grants nothing: whoever presents it is
  * checked as everybody is.
  */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 import { addressToPublicKey, type BlockHash, type NanoAddress } from '../nano/index.ts'
 import {
   accountHistory,

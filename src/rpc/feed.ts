@@ -2,7 +2,7 @@
  * The node's websocket as a hint: it says when to look, never what is true. Messages are lost, repeated and late, and a
  * stranger's socket could say anything, so a listener asks the node's RPC before it believes.
  */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 import { openWebSocket, type Socket } from '#rpc/websocket'
 import { type BlockHash, blockHash, type NanoAddress } from '../nano/index.ts'
 import { unref } from './wait.ts'

@@ -2,7 +2,7 @@
  * The Nano ledger as a payee sees it: find a block, wait until it is confirmed. However many ask, the node is asked
  * little: lookups go together, waiting is shared, and what is confirmed stays known.
  */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 import { ConfigError, NodeUnavailableError } from '../errors.ts'
 import { type BlockHash, hashBlock, type NanoAddress, type StateBlock } from '../nano/index.ts'
 import { createBatch } from './batch.ts'

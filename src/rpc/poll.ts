@@ -1,5 +1,5 @@
 /** One shared poller for everything that is waited for. */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 import { NodeUnavailableError } from '../errors.ts'
 import type { BlockHash } from '../nano/index.ts'
 import type { LedgerBlock, Sight } from './observe.ts'

@@ -1,5 +1,5 @@
 /** How often somebody may do what costs us something, counted in this process. */
-import { LRUCache } from 'lru-cache'
+import { LRUCache } from '#lru-cache'
 
 export interface RateOptions {
   /** So often in each period, for each name. */
