@@ -12,7 +12,7 @@ import { ROOT } from './support/child.ts'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   announce: [],
-  'lru-cache': ['npm:lru-cache'],
+  'lru-cache': ['lru-cache'],
   nano: [
     ...['errors', 'npm:blakejs', 'npm:tweetnacl', 'npm:@noble/hashes/hmac.js', 'npm:@noble/hashes/sha2.js'],
     ...['npm:@scure/bip39', 'npm:@scure/bip39/wordlists/english.js'],
@@ -21,17 +21,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   x402: ['errors', 'zod'],
   core: ['x402', 'errors', 'lru-cache'],
   channel: ['core', 'nano', 'zod', 'errors', 'lru-cache', 'npm:tweetnacl'],
-  custody: ['client/wallet.ts', 'client/fate.ts', 'client/work.ts', 'core', 'rpc', 'nano', 'errors'],
+  wallet: ['rpc', 'nano', 'errors'],
+  custody: ['wallet', 'core', 'rpc', 'nano', 'errors'],
   http: ['core/request.ts', 'errors'],
   rpc: ['nano', 'errors', 'lru-cache', 'npm:ws'],
   devnet: ['nano', 'rpc/node.ts', 'errors', 'npm:ws'],
   stores: ['core/store.ts', 'errors', 'npm:better-sqlite3', 'npm:libsql', 'npm:ioredis', 'npm:redis'],
   mechanisms: [
-    ...['channel', 'custody', 'client/work.ts', 'issuer/ask.ts', 'issuer/request.ts'],
+    ...['channel', 'custody', 'wallet/work.ts', 'issuer/ask.ts', 'issuer/request.ts'],
     ...['core', 'nano', 'rpc', 'x402', 'errors', 'lru-cache'],
   ],
   client: [
     'channel',
+    'wallet',
     'issuer/ask.ts',
     'issuer/request.ts',
     'issuer/issuer.ts',
@@ -81,7 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['npm:hono'],
   ],
   issuer: [
-    ...['channel', 'custody', 'client/work.ts', 'deployment', 'options', 'paywall', 'pricing', 'stores', 'rpc'],
+    ...['channel', 'custody', 'wallet/work.ts', 'deployment', 'options', 'paywall', 'pricing', 'stores', 'rpc'],
     ...['core', 'x402', 'nano', 'errors', 'npm:hono', 'lru-cache'],
   ],
   cli: [

@@ -1,5 +1,6 @@
 /** What a payer tells while it pays. Amounts in raw, times in ms. None carries a session id, a header or a key. */
 import type { BlockHash, NanoAddress, Raw } from '../nano/index.ts'
+import type { WalletEvent } from '../wallet/wallet.ts'
 import type { SettlementResponse } from '../x402/shapes.ts'
 
 /** One step of a payment. Steps of one payment come in this order; those of several may be mixed. */
@@ -16,10 +17,8 @@ export type PayerEvent =
   | { readonly type: 'resumed'; readonly hash: BlockHash }
   /** The budget allows it; the account's turn is awaited. */
   | { readonly type: 'paying'; readonly amount: Raw; readonly payTo: NanoAddress }
-  /** Something receivable was pocketed, because the balance did not suffice or `receive()` was called. */
-  | { readonly type: 'received'; readonly hash: BlockHash; readonly amount: Raw }
-  /** Proof of work. `ms` is 0 at the start, and next to nothing when it was computed ahead. */
-  | { readonly type: 'work'; readonly state: 'started' | 'done'; readonly ms: number }
+  /** How its block is made. */
+  | WalletEvent
   /** The network has the block. */
   | { readonly type: 'published'; readonly hash: BlockHash }
   /** The block can never be confirmed, because another one was on the same `previous`. Nothing was paid by it. */

@@ -11,6 +11,8 @@ export {
   RefusedAfterPaymentError,
   SendUncertainError,
 } from '../errors.ts'
+export type { Balance, Received } from '../wallet/wallet.ts'
+export type { WorkFunction, WorkOption } from '../wallet/work.ts'
 export type { WireName } from '../x402/wires.ts'
 export type { BudgetOptions } from './budget.ts'
 export type { ClosedChannel } from './channel/closing.ts'
@@ -22,5 +24,3 @@ export { type ChannelNote, type Journal, type JournalEntry, memoryJournal, type 
 export { createPayer, type Payer, type PayerChannelOptions, type PayerNode, type PayerOptions } from './payer.ts'
 export type { Bill } from './payments.ts'
 export type { Transfer, TransferOrder } from './transfer.ts'
-export type { Balance, Received } from './wallet.ts'
-export type { WorkFunction, WorkOption } from './work.ts'

@@ -1,7 +1,7 @@
 /** The ways to pay, as the payer does them: where an offer of each is recognised, who publishes, and what is presented. */
 import { blockToJson, hashBlock, type StateBlock } from '../nano/index.ts'
+import type { Signer } from '../wallet/wallet.ts'
 import type { PaymentRequirements } from '../x402/shapes.ts'
-import type { Signer } from './wallet.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 

@@ -18,6 +18,8 @@ import {
   type Network,
   type RpcClient,
 } from '../rpc/index.ts'
+import { type Balance, createWallet, type Received } from '../wallet/wallet.ts'
+import { createWorkSource, type WorkOption } from '../wallet/work.ts'
 import type { PaymentRequirements } from '../x402/shapes.ts'
 import { WIRE_NAMES, type WireName } from '../x402/wires.ts'
 import type { ReadBill } from './bills.ts'
@@ -34,8 +36,6 @@ import { chooseFrom, TAG_MODULUS } from './offers.ts'
 import { type Bill, createPayments } from './payments.ts'
 import { proofOf } from './proof.ts'
 import { createTransfers, type Transfer, type TransferOrder } from './transfer.ts'
-import { type Balance, createWallet, type Received } from './wallet.ts'
-import { createWorkSource, type WorkOption } from './work.ts'
 
 /** A node: its URL, its URL with headers or a key, or an object of the interface. */
 export type PayerNode = string | Endpoint | NanoNode

@@ -14,15 +14,15 @@ import {
   type StateBlock,
 } from '../nano/index.ts'
 import { deferred } from '../rpc/wait.ts'
+import type { Fate } from '../wallet/fate.ts'
+import type { Wallet } from '../wallet/wallet.ts'
 import type { ResourceInfo } from '../x402/shapes.ts'
 import type { Budget, Release } from './budget.ts'
 import type { PayerEvent } from './events.ts'
-import type { Fate } from './fate.ts'
 import type { Journal, JournalEntry, PaymentState } from './journal.ts'
 import type { Publisher } from './methods.ts'
 import type { PayableOffer } from './offers.ts'
 import { proofOf } from './proof.ts'
-import type { Wallet } from './wallet.ts'
 
 /** What is to be paid. */
 export interface Order {

@@ -2,8 +2,8 @@
 import { NodeUnavailableError, SendUncertainError } from '../errors.ts'
 import { type BlockHash, nanoAddress, type Raw, raw } from '../nano/index.ts'
 import type { Ledger } from '../rpc/index.ts'
+import type { Wallet } from '../wallet/wallet.ts'
 import type { PayerEvent } from './events.ts'
-import type { Wallet } from './wallet.ts'
 
 export interface TransferOrder {
   /** An account. */

@@ -3,9 +3,7 @@
  * name and is made once. Its signed block is in the store before anybody else sees it, and is published again, unchanged,
  * for as long as it may still be confirmed; another one is signed only when the ledger has a confirmed block in its place.
  */
-import { fateOf } from '../client/fate.ts'
-import { createWallet, type Wallet } from '../client/wallet.ts'
-import type { WorkSource } from '../client/work.ts'
+
 import { randomHex } from '../core/bytes.ts'
 import type { Store, Versioned } from '../core/store.ts'
 import { InvalidValueError, NodeUnavailableError, StoreError } from '../errors.ts'
@@ -23,6 +21,9 @@ import {
   type StateBlockJson,
 } from '../nano/index.ts'
 import { accountInfo, type NanoNode } from '../rpc/index.ts'
+import { fateOf } from '../wallet/fate.ts'
+import { createWallet, type Wallet } from '../wallet/wallet.ts'
+import type { WorkSource } from '../wallet/work.ts'
 import type { SentBlocks } from './chain.ts'
 import { withLock } from './lock.ts'
 

@@ -1,11 +1,12 @@
 /** What an issuer is told. */
-import type { WorkOption } from '../client/work.ts'
+
 import type { EventListener } from '../core/events.ts'
 import type { Store } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import type { Price, RpcOption } from '../options.ts'
 import { parsePrice } from '../pricing.ts'
 import type { Network } from '../rpc/index.ts'
+import type { WorkOption } from '../wallet/work.ts'
 
 export interface IssuerOptions {
   /** The private key of the account that deposits go to and withdrawals come from, and that is used for nothing else. */

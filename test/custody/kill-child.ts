@@ -3,8 +3,8 @@ import { writeSync } from 'node:fs'
 import { nanoAddress, parseRaw, privateKey, WORK_THRESHOLDS } from 'nano402/nano'
 import { createRpc } from 'nano402/rpc'
 import { sqliteStore } from 'nano402/stores/sqlite'
-import { createWorkSource } from '../../src/client/work.ts'
 import { createPayouts } from '../../src/custody/payouts.ts'
+import { createWorkSource } from '../../src/wallet/work.ts'
 
 const { NODE_URL = '', PRIVATE_KEY = '', STORE = '', TO = '', AMOUNT = '', MOMENT = '' } = process.env
 

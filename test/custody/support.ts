@@ -4,8 +4,8 @@ import type { Devnet } from 'nano402/devnet'
 import { derivePrivateKey, type PrivateKey, WORK_THRESHOLDS } from 'nano402/nano'
 import type { NanoNode } from 'nano402/rpc'
 import { onTestFinished } from 'vitest'
-import { createWorkSource } from '../../src/client/work.ts'
 import { createPayouts, type Payouts } from '../../src/custody/payouts.ts'
+import { createWorkSource } from '../../src/wallet/work.ts'
 
 /** What one process has. */
 export function startPayouts(options: {

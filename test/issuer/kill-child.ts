@@ -3,9 +3,9 @@ import { writeSync } from 'node:fs'
 import { nanoAddress, privateKey, WORK_THRESHOLDS } from 'nano402/nano'
 import { createRpc } from 'nano402/rpc'
 import { sqliteStore } from 'nano402/stores/sqlite'
-import { createWorkSource } from '../../src/client/work.ts'
 import { createPayouts } from '../../src/custody/payouts.ts'
 import { createBook } from '../../src/issuer/book.ts'
+import { createWorkSource } from '../../src/wallet/work.ts'
 
 const { NODE_URL = '', PRIVATE_KEY = '', STORE = '', ACT = '', AT = '', CHANNEL = '', ADDRESS = '' } = process.env
 

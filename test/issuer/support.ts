@@ -4,11 +4,11 @@ import { createDevnet, type Devnet } from 'nano402/devnet'
 import { derivePrivateKey, type NanoAddress, type PrivateKey, raw, WORK_THRESHOLDS } from 'nano402/nano'
 import { onTestFinished } from 'vitest'
 import type { ChannelConfig, PayWordConfig } from '../../src/channel/config.ts'
-import { createWorkSource } from '../../src/client/work.ts'
 import { randomHex } from '../../src/core/bytes.ts'
 import { createPayouts, type Payouts } from '../../src/custody/payouts.ts'
 import { type Audit, audit } from '../../src/issuer/audit.ts'
 import { type Book, createBook } from '../../src/issuer/book.ts'
+import { createWorkSource } from '../../src/wallet/work.ts'
 import { accountOf, NOW_MS, paywordConfig } from '../channel/support.ts'
 
 export const ISSUER_SEED = '9'.repeat(64)

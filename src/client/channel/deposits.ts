@@ -2,8 +2,8 @@
 import { NodeUnavailableError } from '../../errors.ts'
 import type { BlockHash, NanoAddress, Raw, StateBlock } from '../../nano/index.ts'
 import type { Ledger } from '../../rpc/index.ts'
-import type { Fate } from '../fate.ts'
-import type { Wallet } from '../wallet.ts'
+import type { Fate } from '../../wallet/fate.ts'
+import type { Wallet } from '../../wallet/wallet.ts'
 
 export interface DepositOrder {
   readonly to: NanoAddress

@@ -13,10 +13,10 @@ import {
   signMessage,
 } from '../../nano/index.ts'
 import { accountHistory, type Ledger, type NanoNode } from '../../rpc/index.ts'
+import type { Wallet } from '../../wallet/wallet.ts'
 import type { Budget } from '../budget.ts'
 import type { Journal } from '../journal.ts'
 import { TAG_MODULUS } from '../offers.ts'
-import type { Wallet } from '../wallet.ts'
 import type { ChannelBill } from './offers.ts'
 import { createProver } from './prover.ts'
 import { createTab, type Tab } from './tab.ts'

@@ -13,7 +13,7 @@ import {
 } from 'nano402/nano'
 import { accountInfo, blocksInfo, type NanoNode } from 'nano402/rpc'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { buyerFor, devnetForTest, OTHER, openShop, sentBy } from './support.ts'
+import { buyerFor, devnetForTest, OTHER, openShop, sentBy } from '../client/support.ts'
 
 const freshKey = () => derivePrivateKey(`${crypto.randomUUID().replaceAll('-', '')}${'0'.repeat(32)}`, 0)
 const addressOf = (key: ReturnType<typeof freshKey>) => publicKeyToAddress(derivePublicKey(key))

@@ -27,9 +27,15 @@ import {
 import { receiptDigest } from '../nano/message.ts'
 import { accountInfo, blocksInfo, type NanoNode, publish, type Receivable, receivable } from '../rpc/index.ts'
 import { unlessAborted } from '../rpc/wait.ts'
-import type { PayerEvent } from './events.ts'
 import { type Fate, fateOf } from './fate.ts'
 import type { WorkSource } from './work.ts'
+
+/** What a wallet tells while it makes a block. Amounts in raw, times in ms. */
+export type WalletEvent =
+  /** Something receivable was pocketed, because the balance did not suffice or `receive()` was called. */
+  | { readonly type: 'received'; readonly hash: BlockHash; readonly amount: Raw }
+  /** Proof of work. `ms` is 0 at the start, and next to nothing when it was computed ahead. */
+  | { readonly type: 'work'; readonly state: 'started' | 'done'; readonly ms: number }
 
 export interface WalletOptions {
   readonly key: PrivateKey
@@ -37,7 +43,7 @@ export interface WalletOptions {
   readonly work: WorkSource
   /** Named in every block. Undefined: the account keeps the one it has, and a new account names itself. */
   readonly representative: NanoAddress | undefined
-  readonly emit: (event: PayerEvent) => void
+  readonly emit: (event: WalletEvent) => void
 }
 
 export interface SendOrder {
