@@ -12,7 +12,7 @@ import { ROOT } from './support/child.ts'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   announce: [],
-  'lru-cache': ['lru-cache'],
+  'lru-cache': ['npm:lru-cache'],
   nano: [
     ...['errors', 'npm:blakejs', 'npm:tweetnacl', 'npm:@noble/hashes/hmac.js', 'npm:@noble/hashes/sha2.js'],
     ...['npm:@scure/bip39', 'npm:@scure/bip39/wordlists/english.js'],
