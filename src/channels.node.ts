@@ -6,9 +6,9 @@ import type { Cashier } from './core/cashier.ts'
 import { TAG_MODULUS } from './core/quote.ts'
 import type { Deployment } from './deployment.ts'
 import { ConfigError } from './errors.ts'
-import type { ChannelRoute } from './mechanisms/channel/cashier.ts'
 import type { Payee } from './mechanisms/channel/payee.ts'
 import type { ChannelSettings } from './mechanisms/channel/settings.ts'
+import type { ChannelRoute } from './mechanisms/channel/visit.ts'
 import {
   derivePrivateKey,
   derivePublicKey,

@@ -6,11 +6,13 @@
 import { LRUCache } from '#lru-cache'
 import type { Store } from '../core/store.ts'
 import type { BlockHash } from '../nano/index.ts'
+import { type Calendar, createCalendar } from './calendar.ts'
 import type { Certificate } from './certificate.ts'
 import { decodeChannel, encodeChannel } from './codec.ts'
 import { type ChannelConfig, type ChannelId, channelId } from './config.ts'
 import * as step from './record.ts'
 import { createRecords } from './records.ts'
+import { createWaiters, type WaitOptions } from './waiters.ts'
 
 /** What does not change while a channel lives. */
 export interface ChannelTerms {
@@ -35,7 +37,7 @@ export interface Deposit {
 type NotFound = 'channel_not_found'
 
 /** A change of a channel. Each is one atomic step, and rejects with `StoreError` when the store does not answer. */
-export interface Channels {
+export interface Channels extends Pick<Calendar, 'expired' | 'unfinished' | 'expiringBefore'> {
   /** Again with the same deposit: `opened` again. */
   open(terms: ChannelTerms, deposit: Deposit): Promise<'opened' | 'deposit_claimed' | 'channel_expired'>
   /**
@@ -77,7 +79,7 @@ export interface Channels {
    * Resolves when the channel may have changed: at once when this process authorised more, and every half second for what
    * others do. False: the time is up.
    */
-  waitForUpdate(id: ChannelId, options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<boolean>
+  waitForUpdate(id: ChannelId, options: WaitOptions): Promise<boolean>
   renew(id: ChannelId, held: step.Held & { readonly leaseEndsAtMs: number }): Promise<boolean>
   release(id: ChannelId, held: step.Held): Promise<void>
   /** Again with the same deposit: `added` again, and once. */
@@ -88,12 +90,6 @@ export interface Channels {
   finishClose(id: ChannelId, refundBlock: BlockHash | undefined): Promise<boolean>
   /** Ends one that an issuer has settled, or never will. */
   finishAtIssuer(id: ChannelId): Promise<boolean>
-  /** Channels that have expired and are not closed, of those that expired up to now. */
-  expired(): AsyncIterable<ChannelId>
-  /** Channels whose close was begun, in whatever process, and is not over, and those that are to be recovered. */
-  unfinished(): AsyncIterable<ChannelId>
-  /** All that are remembered and expire before then (Unix time in ms), as the store has them, closed ones among them. */
-  expiringBefore(untilMs: number): AsyncIterable<step.Channel>
 }
 
 export interface ChannelsOptions {
@@ -114,21 +110,9 @@ const RETENTION_MS = 7 * DAY_MS
 /** A channel that is not closed holds somebody's money, and is remembered until somebody sees to it. */
 const UNSETTLED_MS = 3_650 * DAY_MS
 
-/** How the ids of channels that expire in the same hour are spread over records. */
-const PARTS = 64
-
-/** How often a stream that waits looks for what another process authorised. */
-const LOOK_AGAIN_MS = 500
-
-/** Clocks may differ by so much: a channel may yet open that seems to have expired. */
-const CLOCK_SLACK_MS = HOUR_MS
-
 const termsKey = (id: ChannelId) => `channel:${id}`
 const depositKey = (block: BlockHash) => `channel-of:${block}`
 const stateKey = (id: ChannelId) => `channel-state:${id}`
-const expiryKey = (hour: number, part: number) => `channels-expiring:${hour}:${part}`
-const closingKey = (part: number) => `channels-closing:${part}`
-const EXPIRED_BEFORE = 'channels-expired-before'
 
 export function createChannels(options: ChannelsOptions): Channels {
   const { store, limits = step.CHANNEL_LIMITS, now = Date.now, onConflict = () => {} } = options
@@ -140,24 +124,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       Math.max(now(), expiresAtMs) + (phase === 'closed' ? RETENTION_MS : UNSETTLED_MS),
     onConflict,
   })
-  /** Ids by the hour and part in which they expire. */
-  const expiries = createRecords<{ readonly hour: number; readonly ids: readonly ChannelId[] }>({
-    store,
-    encode: (value) => JSON.stringify(value),
-    decode: (text) => JSON.parse(text),
-    keepUntilMs: ({ hour }) => hour * HOUR_MS + UNSETTLED_MS,
-    onConflict,
-  })
-  /** Ids of those that are to be closed. */
-  const closings = createRecords<readonly ChannelId[]>({
-    store,
-    encode: (value) => JSON.stringify(value),
-    decode: (text) => JSON.parse(text),
-    keepUntilMs: () => now() + UNSETTLED_MS,
-    onConflict,
-  })
-  /** Who waits for more to be authorised. */
-  const waiting = new Map<ChannelId, Set<() => void>>()
+  const calendar = createCalendar({ store, now, onConflict, state: (id) => states.read(stateKey(id)) })
+  const waiters = createWaiters()
   const termsAtHand = new LRUCache<ChannelId, ChannelTerms>({ max: 10_000 })
 
   const change = <Result, None>(
@@ -190,16 +158,6 @@ export function createChannels(options: ChannelsOptions): Channels {
     return terms
   }
 
-  const noteUnfinished = (id: ChannelId): Promise<void> =>
-    closings.update(closingKey(partOf(id)), (ids = []) => ({
-      value: ids.includes(id) ? ids : [...ids, id],
-      result: undefined,
-    }))
-  const noteFinished = (id: ChannelId): Promise<void> =>
-    closings.update(closingKey(partOf(id)), (ids) => ({
-      value: ids?.includes(id) ? ids.filter((one) => one !== id) : ids,
-      result: undefined,
-    }))
   /** Writes a channel that has claimed what it is opened with. The state comes last: a channel that has one lacks nothing. */
   async function write(
     terms: ChannelTerms,
@@ -209,11 +167,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     const [id, expiresAtMs] = [channelId(config), 1_000 * config.expiresAt]
     await store.write(termsKey(id), 0, JSON.stringify(terms), expiresAtMs + UNSETTLED_MS)
     if (deposit.block) await store.write(depositKey(deposit.block), 0, id, expiresAtMs + UNSETTLED_MS)
-    const hour = Math.floor(expiresAtMs / HOUR_MS)
-    await expiries.update(expiryKey(hour, partOf(id)), (value = { hour, ids: [] }) => ({
-      value: value.ids.includes(id) ? value : { hour, ids: [...value.ids, id] },
-      result: undefined,
-    }))
+    await calendar.noteExpiry(id, expiresAtMs)
     const opened = step.openChannel({ deposit: deposit.amount, depositBlock: deposit.block, expiresAtMs })
     await states.update(stateKey(id), (channel) => ({ value: channel ?? opened, result: undefined }))
   }
@@ -227,6 +181,14 @@ export function createChannels(options: ChannelsOptions): Channels {
     await store.write(termsKey(id), 1, terms.value, Math.max(now(), 1_000 * expiresAt) + RETENTION_MS)
   }
 
+  /** Ends it, if this step does. */
+  async function finish(id: ChannelId, end: (channel: step.Channel) => step.Step<boolean>): Promise<boolean> {
+    if (!(await change(id, false, end))) return false
+    await calendar.noteFinished(id)
+    await forgetLater(id)
+    return true
+  }
+
   return {
     async recover(terms, { block, deposit, charged }) {
       const { config } = terms
@@ -237,7 +199,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       await store.write(depositKey(block), 0, id, expiresAtMs + UNSETTLED_MS)
       const recovered = step.recoverChannel({ deposit, charged, depositBlock: block, expiresAtMs })
       await states.update(stateKey(id), (channel) => ({ value: channel ?? recovered, result: undefined }))
-      await noteUnfinished(id)
+      await calendar.noteUnfinished(id)
       return 'recovering'
     },
     confirmRecovery: (id, charged) => change(id, false, (channel) => step.confirmRecovery(channel, charged)),
@@ -272,29 +234,13 @@ export function createChannels(options: ChannelsOptions): Channels {
       const result = await change<step.ChannelRefusal | 'authorized', NotFound>(id, 'channel_not_found', (channel) =>
         step.authorize(channel, { ...proof, nowMs: now() }),
       )
-      for (const wake of waiting.get(id) ?? []) wake()
+      waiters.wake(id)
       return result
     },
     openStream: (id, stream) =>
       change(id, 'channel_not_found', (channel) => step.openStream(channel, stream, { nowMs: now(), limits })),
     draw: (id, order) => change(id, false, (channel) => step.draw(channel, { ...order, nowMs: now() })),
-    waitForUpdate: (id, { timeoutMs, signal }) =>
-      new Promise((resolve) => {
-        const wakers = waiting.get(id) ?? new Set()
-        waiting.set(id, wakers)
-        const finish = (hasChanged: boolean) => {
-          clearTimeout(timer)
-          signal?.removeEventListener('abort', giveUp)
-          wakers.delete(wake)
-          if (wakers.size === 0) waiting.delete(id)
-          resolve(hasChanged)
-        }
-        const [wake, giveUp] = [() => finish(true), () => finish(false)]
-        const timer = setTimeout(timeoutMs > LOOK_AGAIN_MS ? wake : giveUp, Math.min(timeoutMs, LOOK_AGAIN_MS))
-        wakers.add(wake)
-        if (signal?.aborted) giveUp()
-        else signal?.addEventListener('abort', giveUp, { once: true })
-      }),
+    waitForUpdate: waiters.wait,
     charge: (id, held) => change(id, false, (channel) => step.charge(channel, held, limits)),
     reserve: (id, held) => change(id, false, (channel) => step.reserve(channel, held)),
     renew: (id, held) => change(id, false, (channel) => step.renew(channel, held)),
@@ -313,71 +259,14 @@ export function createChannels(options: ChannelsOptions): Channels {
 
     async beginClose(id) {
       if ((await states.read(stateKey(id)))?.phase !== 'open') return
-      await noteUnfinished(id) // first: a process that is killed now leaves it for the others
+      await calendar.noteUnfinished(id) // first: a process that is killed now leaves it for the others
       await change(id, undefined, step.beginClose)
     },
     freeze: (id) => change(id, undefined, (channel) => step.freeze(channel, now())),
-    async finishClose(id, refundBlock) {
-      const isClosed = await change(id, false, (channel) => step.finishClose(channel, refundBlock))
-      if (!isClosed) return false
-      await noteFinished(id)
-      await forgetLater(id)
-      return true
-    },
-    async finishAtIssuer(id) {
-      const isClosed = await change(id, false, step.finishAtIssuer)
-      if (!isClosed) return false
-      await noteFinished(id)
-      await forgetLater(id)
-      return true
-    },
-
-    async *unfinished() {
-      for (let part = 0; part < PARTS; part++) {
-        for (const id of (await closings.read(closingKey(part))) ?? []) {
-          const channel = await states.read(stateKey(id))
-          if (channel === undefined || channel.phase === 'closed') await noteFinished(id)
-          else yield id
-        }
-      }
-    },
-
-    async *expiringBefore(untilMs) {
-      const start = await store.read(EXPIRED_BEFORE)
-      const startHour = start ? Number(start.value) : hourOf(await store.epochMs())
-      for (let hour = startHour; hour <= hourOf(untilMs); hour++) {
-        const parts = Array.from({ length: PARTS }, (_, part) => expiries.read(expiryKey(hour, part)))
-        for (const id of (await Promise.all(parts)).flatMap((part) => part?.ids ?? [])) {
-          const channel = await states.read(stateKey(id))
-          if (channel) yield channel
-        }
-      }
-    },
-
-    async *expired() {
-      const start = await store.read(EXPIRED_BEFORE)
-      const nowMs = now()
-      const startHour = start ? Number(start.value) : hourOf(await store.epochMs())
-      let settledHour = startHour
-      for (let hour = startHour; hour <= hourOf(nowMs); hour++) {
-        let isSettled = settledHour === hour && (hour + 1) * HOUR_MS + CLOCK_SLACK_MS < nowMs
-        for (let part = 0; part < PARTS; part++) {
-          for (const id of (await expiries.read(expiryKey(hour, part)))?.ids ?? []) {
-            const channel = await states.read(stateKey(id))
-            if (channel === undefined || channel.phase === 'closed') continue
-            isSettled = false
-            if (channel.expiresAtMs <= nowMs) yield id
-          }
-        }
-        if (isSettled) settledHour = hour + 1
-      }
-      // Nothing is left before it, and nothing comes any more. Whoever loses this race looks there once more.
-      if (settledHour > startHour) {
-        await store.write(EXPIRED_BEFORE, start?.version ?? 0, String(settledHour), nowMs + UNSETTLED_MS)
-      }
-    },
+    finishClose: (id, refundBlock) => finish(id, (channel) => step.finishClose(channel, refundBlock)),
+    finishAtIssuer: (id) => finish(id, step.finishAtIssuer),
+    expired: calendar.expired,
+    unfinished: calendar.unfinished,
+    expiringBefore: calendar.expiringBefore,
   }
 }
-
-const hourOf = (ms: number): number => Math.floor(ms / HOUR_MS)
-const partOf = (id: ChannelId): number => Number.parseInt(id.slice(0, 2), 16) % PARTS

@@ -1,0 +1,172 @@
+/**
+ * Pays one request: its proof is judged, then in one step with the channel's state authorised, and reserved before the
+ * handler runs; charged before the first byte of the answer leaves.
+ */
+import { requestHash } from '../../channel/binding.ts'
+import { CHANNEL_SCHEME, type ChannelOutcome, commitmentId, type ShownProof } from '../../channel/wire.ts'
+import { randomHex } from '../../core/bytes.ts'
+import type { Taken } from '../../core/cashier.ts'
+import { keepClaims } from '../../core/claims.ts'
+import { stopwatch } from '../../core/events.ts'
+import { objectionOf, type Use, usesOf } from '../../core/extension.ts'
+import { currentPrice } from '../../core/quote.ts'
+import { type Refusal, refusal } from '../../core/refusal.ts'
+import { createMeter } from './meter.ts'
+import { correct, type OwnChannel, outcomeOf, ownChannel, replied } from './own.ts'
+import { stateOf } from './receipts.ts'
+import { isSecret, PREFIX, refuse } from './refusals.ts'
+import { drawsOf } from './stream.ts'
+import { boundTo, type Visit } from './visit.ts'
+
+/** A payment is remembered for so long after its channel's expiry, at least. */
+const ANSWERS_KEPT_MS = 86_400_000
+
+/** @param transaction - The deposit's block, where the channel was opened with this payment. */
+export async function pay(proof: ShownProof, visit: Visit, transaction = ''): Promise<Refusal | Taken> {
+  const { payment, request, route, payee } = visit
+  const { channels } = payee
+  const { name, emit, attempts, leaseMs } = route
+  const lap = stopwatch()
+  const id = proof.channelId
+  const channel = await ownChannel(id, payee)
+  if (channel === undefined) return refuse('channel_not_found')
+  const { config } = channel.terms
+  const bound = await boundTo(visit)
+  if ('kind' in bound) return bound
+  const judged = await payee.judge({ proof, paymentId: bound.id, request: bound.paid, use: 'pay' })
+  const hash = () => requestHash(bound.paid)
+  const commitment = commitmentId(id, bound.id)
+  // The MAC is genuine: the answer belongs to whoever has the channel's key.
+  if (judged.kind === 'answered') {
+    return answeredBefore(channel, { visit, commitment, charged: judged.charged, hash: hash() })
+  }
+  if (judged.kind === 'refused') {
+    return isSecret(judged.code) ? refuse(judged.code) : correct(`${PREFIX}${judged.code}`, channel)
+  }
+  const ms = lap()
+  emit?.({ type: 'confirmed', route: name, scheme: CHANNEL_SCHEME, ms })
+  emit?.({ type: 'channel_proof', mode: config.mode, steps: judged.steps, ms })
+
+  const price = await currentPrice(request, route)
+  // What the client echoes is the most that it agreed to: what an earlier request left over is not for a higher price.
+  if (BigInt(payment.accepted.amount ?? 0) < price) return correct(`${PREFIX}insufficient_authorization`, channel)
+  const owner = randomHex(16)
+  const leaseEndMs = Date.now() + leaseMs
+  const { reach, fingerprint } = judged
+  const order = { id: judged.id, fingerprint, owner, reach, proof: judged.proof, amount: price }
+  const result = await channels.authorizeAndReserve(id, {
+    ...order,
+    leaseEndsAtMs: leaseEndMs,
+    maxAttempts: attempts,
+  })
+  if (typeof result === 'object') return alreadyCharged(channel, { commitment, charged: result.charged, hash: hash() })
+  if (result === 'attempts_exhausted') return correct(result, channel)
+  if (result === 'channel_not_found') return refuse(result)
+  if (result !== 'reserved') return correct(`${PREFIX}${result}`, channel)
+  emit?.({ type: 'claimed', route: name, scheme: CHANNEL_SCHEME, ms: lap() })
+
+  const held = { id: judged.id, owner }
+  const uses = await usesOfPayment(channel, { visit, commitment })
+  const objection = await objectionOf(uses)
+  if (objection) {
+    await channels.release(id, held)
+    return objection
+  }
+  const meter = createMeter(channels, {
+    ...{ id, held, price },
+    stream: () => drawsOf(channel, { ...held, fingerprint, commitment, leaseMs }),
+  })
+  const mayGoOn = graceOf(channel)
+  const claims = keepClaims(
+    {
+      renew: async (ms) => (await mayGoOn()) && channels.renew(id, { ...held, leaseEndsAtMs: Date.now() + ms }),
+      commit: () => channels.charge(id, { ...held, amount: meter.cost }),
+      release: () => channels.release(id, held),
+      noteDelivery: undefined,
+    },
+    { leaseMs, leaseEndMs },
+  )
+  let extra: ChannelOutcome | undefined
+  return {
+    kind: 'taken',
+    settled: {
+      kind: 'settled',
+      settlement: {
+        ...({ success: true, transaction, network: payee.network, payer: config.payer } as const),
+        amount: String(price),
+      },
+      async commit() {
+        const paid = { commitmentId: commitment, chargedAmount: String(meter.cost) }
+        extra = await settledOutcome(channel, paid, proof.receipt === false ? undefined : hash()).catch(() => undefined)
+      },
+      async release() {},
+      outcome: () => ({ amount: String(meter.cost), ...(extra && { extra: { ...extra } }) }),
+    },
+    scheme: CHANNEL_SCHEME,
+    amount: price,
+    claims,
+    meter,
+    uses,
+    ms: lap(),
+  }
+}
+
+/** What extensions have to do with a payment whose proof is genuine. */
+async function usesOfPayment(
+  { terms, payee }: OwnChannel,
+  { visit, commitment }: { readonly visit: Visit; readonly commitment: string },
+): Promise<readonly Use[]> {
+  const { payment, request, route } = visit
+  const using = (route.extensions ?? []).filter((extension) => extension.use)
+  const keepUntilMs = 1_000 * terms.config.expiresAt + ANSWERS_KEPT_MS
+  return usesOf(using, { payment, request, session: commitment, ids: [commitment], store: payee.store, keepUntilMs })
+}
+
+/** A payment that had its answer, and what is to be said of it. */
+interface Answered {
+  readonly commitment: string
+  /** In raw. */
+  readonly charged: bigint
+  /** Of the request. */
+  readonly hash: Uint8Array
+}
+
+/** The answer again, if it was stored. */
+async function answeredBefore(channel: OwnChannel, before: Answered & { readonly visit: Visit }): Promise<Refusal> {
+  const again = await (await usesOfPayment(channel, before))[0]?.spent()
+  if (again?.code === 'payment_in_progress') return again
+  const told = await alreadyCharged(channel, before)
+  if (!again?.answer) return told
+  const { settlement } = replied(channel, told.correction?.extra as ChannelOutcome | undefined)
+  return { ...again, settlement: { ...settlement, amount: String(before.charged) } }
+}
+
+async function alreadyCharged(channel: OwnChannel, { commitment, charged, hash }: Answered): Promise<Refusal> {
+  const payment = { commitmentId: commitment, chargedAmount: String(charged) }
+  const extra = await outcomeOf(channel, { payment, hash })
+  return { ...refusal('answer_not_stored'), correction: { scheme: CHANNEL_SCHEME, extra: { ...extra } } }
+}
+
+/** Whether a payment that was begun may still go on: for `closeGrace` after a close or the expiry, and no longer. */
+function graceOf({ id, terms, payee }: OwnChannel): () => Promise<boolean> {
+  let closingSinceMs: number | undefined
+  return async () => {
+    const state = await payee.channels.recentState(id)
+    if (state === undefined) return false
+    if (state.phase !== 'open') closingSinceMs ??= Date.now()
+    const endMs = Math.min(closingSinceMs ?? Number.POSITIVE_INFINITY, state.expiresAtMs)
+    return Date.now() < endMs + 1_000 * terms.config.closeGrace
+  }
+}
+
+/** After the charge, from what is at hand. `hash`: of the request, if a receipt is wanted. */
+async function settledOutcome(
+  { id, payee }: OwnChannel,
+  payment: Pick<ChannelOutcome, 'commitmentId' | 'chargedAmount'>,
+  hash: Uint8Array | undefined,
+): Promise<ChannelOutcome | undefined> {
+  const state = await payee.channels.recentState(id)
+  if (state === undefined) return undefined
+  const outcome = { ...payment, channelState: stateOf(id, state) }
+  return hash ? payee.receipts.sign(outcome, hash) : outcome
+}
