@@ -2,7 +2,8 @@
 import { type BlockHash, blockHash } from '../nano/index.ts'
 import type { Ledger } from '../rpc/index.ts'
 import type { PayerEvent } from './events.ts'
-import type { Payment, Payments } from './payments.ts'
+import type { Payment } from './payment.ts'
+import type { Payments } from './payments.ts'
 
 export interface Confirm {
   /**

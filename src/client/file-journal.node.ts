@@ -2,7 +2,8 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { JournalError } from '../errors.ts'
-import { foldEntries, isEntry, type Journal, type JournalEntry } from './journal.ts'
+import { foldEntries } from './folding.ts'
+import { isEntry, type Journal, type JournalEntry } from './journal.ts'
 
 /** A file with fewer lines is not worth rewriting. */
 const FOLD_FROM = 1_000

@@ -8,7 +8,8 @@ import type { Confirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
 import { type Method, SIDE_BY_SIDE } from './methods.ts'
 import type { ChosenOffer, PayableOffer } from './offers.ts'
-import type { Payment, Payments } from './payments.ts'
+import type { Payment } from './payment.ts'
+import type { Payments } from './payments.ts'
 import { proofOf } from './proof.ts'
 
 /** Who asks, as far as the client knows. */

@@ -1,116 +1,28 @@
 /** The client half, put together: account, budget, journal, rules for offers, and the fetch that pays. */
-
 import { ConfigError, type PaymentProof } from '../errors.ts'
-import {
-  derivePrivateKey,
-  type NanoAddress,
-  nanoAddress,
-  type PrivateKey,
-  privateKey as parsePrivateKey,
-  WORK_THRESHOLDS,
-} from '../nano/index.ts'
-import {
-  createFeed,
-  createLedger,
-  createRpc,
-  type Endpoint,
-  type NanoNode,
-  type Network,
-  type RpcClient,
-} from '../rpc/index.ts'
+import { type NanoAddress, WORK_THRESHOLDS } from '../nano/index.ts'
+import { createFeed, createLedger, type Network } from '../rpc/index.ts'
 import { type Balance, createWallet, type Received } from '../wallet/wallet.ts'
-import { createWorkSource, type WorkOption } from '../wallet/work.ts'
+import { createWorkSource } from '../wallet/work.ts'
 import type { PaymentRequirements } from '../x402/shapes.ts'
-import { WIRE_NAMES, type WireName } from '../x402/wires.ts'
 import type { ReadBill } from './bills.ts'
-import { type BudgetOptions, createBudget } from './budget.ts'
+import { createBudget } from './budget.ts'
 import type { ChannelInfo, ChannelPayments, ClosedChannel, LoadedEntry } from './channel/index.ts'
 import { createConfirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
 import { createPayingFetch } from './fetch.ts'
 import { fileJournal } from './file-journal.ts'
 import { createHandover, type PaidOffer, type PayOptions } from './handover.ts'
-import { type Journal, memoryJournal } from './journal.ts'
+import { withWaiting } from './journal.ts'
+import { memoryJournal } from './memory-journal.ts'
 import { type Method, session } from './methods.ts'
 import { chooseFrom, TAG_MODULUS } from './offers.ts'
-import { type Bill, createPayments } from './payments.ts'
+import { type PayerOptions, readNode, readOptions } from './options.ts'
+import { createPaymentBook } from './payment-book.ts'
+import { createPayments } from './payments.ts'
+import { createPins } from './pins.ts'
 import { proofOf } from './proof.ts'
 import { createTransfers, type Transfer, type TransferOrder } from './transfer.ts'
-
-/** A node: its URL, its URL with headers or a key, or an object of the interface. */
-export type PayerNode = string | Endpoint | NanoNode
-
-export interface PayerOptions {
-  /** 64 hex digits. Either this or `privateKey`. */
-  readonly seed?: string
-  /** Which account of the seed. Default 0. */
-  readonly accountIndex?: number
-  /** 64 hex digits. Either this or `seed`. */
-  readonly privateKey?: string
-  /** One or more Nano nodes, the preferred one first. They are believed about what is confirmed, and little else. */
-  readonly rpc: PayerNode | readonly PayerNode[]
-  /** A node's websocket, which ends the wait for a confirmation early. */
-  readonly ws?: string
-  /** Default `nano:mainnet`. */
-  readonly network?: Network
-  /** What may be spent. Required. */
-  readonly budget: BudgetOptions
-  /** Where payments are remembered: the path of a file, or an object of the interface. Default: in memory, until the process ends. */
-  readonly journal?: Journal | string
-  /** Where proof of work comes from. Default `'node'`. */
-  readonly work?: WorkOption
-  /** An account to name as representative in every block. Default: the one that the account has; a new account names itself. */
-  readonly representative?: string
-  /** Pay an origin only at one account: the first one it was paid at, or the one listed here by its origin. Default: any. */
-  readonly pinPayTo?: 'first-use' | Readonly<Record<string, string>>
-  /** The largest tag amount that is paid on top of a price, in raw. Default 10^20 - 1 (10^-10 XNO), the largest there is. */
-  readonly maxTagRaw?: bigint
-  /** How long a payment waits for its confirmation before it is shown all the same. Default 15,000. */
-  readonly confirmTimeoutMs?: number
-  /** How long a proof is shown again while the server asks for it or does not answer. Default 60,000. */
-  readonly retryForMs?: number
-  /**
-   * The forms in which a 402 is read and paid, the preferred one first. Default `['x402', 'x402-v1']`; also `'nanosession-3'`,
-   * `'nanosession-5'` and `'nanosession-7'`.
-   */
-  readonly wire?: readonly WireName[]
-  /** How channels are opened, where `budget.deposit` allows deposits. */
-  readonly channels?: PayerChannelOptions
-  /** Asked before each new payment and each deposit; anything but true, and nothing is paid. Default: whatever the budget allows is. */
-  readonly approve?: (bill: Bill) => boolean | Promise<boolean>
-  /** What requests are made with. Default: the platform's `fetch`. */
-  readonly fetch?: (request: Request) => Promise<Response>
-  /** Told of each step. What it throws is ignored. */
-  readonly onEvent?: (event: PayerEvent) => void
-}
-
-/**
- * How a payer opens channels.
- *
- * @example
- * createPayer({
- *   seed: '0'.repeat(64),
- *   rpc: 'http://127.0.0.1:7076',
- *   budget: { perRequest: '0.01', perDay: '1', deposit: '0.5' },
- *   channels: { maxTtlSeconds: 86_400 },
- * }).address.slice(0, 9) // 'nano_3i1a'
- */
-export interface PayerChannelOptions {
-  /** The account that refunds go to. Default: the payer's own. */
-  readonly refundTo?: string
-  /** How long a channel may live: so long a payee may keep a deposit that nobody asks back. Default 2,592,000 (30 days). */
-  readonly maxTtlSeconds?: number
-  /**
-   * Issuers that may hold deposits, by the keys that servers name them by, and where they are. Default: none. What they hold
-   * counts for `budget.deposit`, and is paid out to the account itself.
-   */
-  readonly issuers?: readonly { readonly url: string; readonly publicKey: string }[]
-  /** How requests are paid. Default: both, tokens where the price allows them. */
-  readonly modes?: readonly ('payword-sha256' | 'voucher-ed25519')[]
-}
-
-const MAX_TTL_SECONDS = 2_592_000
-const MODES = ['payword-sha256', 'voucher-ed25519'] as const
 
 /** Pays for requests out of one account. */
 export interface Payer {
@@ -201,21 +113,12 @@ export interface Payer {
  * createPayer({ seed: '0'.repeat(64), rpc: 'http://127.0.0.1:7076', budget: { perRequest: '0.01', perDay: '1' } }).address.slice(0, 9) // 'nano_3i1a'
  */
 export function createPayer(options: PayerOptions): Payer {
-  const { network = 'nano:mainnet', confirmTimeoutMs = 15_000, retryForMs = 60_000, onEvent } = options
-  const { approve = () => true } = options
-  if (!Object.hasOwn(WORK_THRESHOLDS, network)) {
-    throw new ConfigError("Option network is neither 'nano:mainnet' nor 'nano:devnet'.")
-  }
-  const wires = options.wire ?? ['x402', 'x402-v1']
-  if (wires.length === 0 || !wires.every((wire) => WIRE_NAMES.includes(wire))) {
-    throw new ConfigError(`Option wire is not a list of ${WIRE_NAMES.join(', ')}.`)
-  }
-  const key = readKey(options)
+  const { confirmTimeoutMs = 15_000, retryForMs = 60_000, onEvent, approve = () => true } = options
+  const { network, wires, key, representative, channelsFor } = readOptions(options)
   const budget = createBudget(options.budget)
   const { journal, written } = withWaiting(
     typeof options.journal === 'string' ? fileJournal(options.journal) : (options.journal ?? memoryJournal()),
   )
-  const representative = options.representative === undefined ? undefined : nanoAddress(options.representative)
   const node = readNode(options.rpc, network)
   const work = createWorkSource(options.work ?? 'node', node, WORK_THRESHOLDS[network])
   const feed = options.ws === undefined ? undefined : createFeed({ url: options.ws })
@@ -233,18 +136,13 @@ export function createPayer(options: PayerOptions): Payer {
   const wallet = createWallet({ key, node, work, representative, emit })
   /** What the journal has of channels. */
   const entries: LoadedEntry[] = []
-  const payments = createPayments({
-    wallet,
-    journal,
-    budget,
-    confirmTimeoutMs,
-    approve,
-    emit,
-    onPayee: pins.add,
+  const book = createPaymentBook({
+    ...{ wallet, journal, budget, emit, onPayee: pins.add },
     onEntry: (entry, release) => {
       if (entry.channel || entry.inChannel) entries.push({ entry, release })
     },
   })
+  const payments = createPayments({ wallet, book, journal, budget, confirmTimeoutMs, approve, emit })
   const maxTag = options.maxTagRaw ?? TAG_MODULUS - 1n
   const confirm = createConfirm({ ledger, payments, confirmTimeoutMs, emit })
   const choose = (bills: readonly ReadBill[], url: string, methods: readonly Method[]) => {
@@ -256,36 +154,10 @@ export function createPayer(options: PayerOptions): Payer {
   }
   const chooseSession = (bills: readonly ReadBill[], url: string) => choose(bills, url, [session])
   const fetch = (request: Request) => (options.fetch ?? globalThis.fetch)(request)
-  const { refundTo = wallet.address, maxTtlSeconds = MAX_TTL_SECONDS, modes = MODES } = options.channels ?? {}
-  const issuers = readIssuers(options.channels?.issuers)
-  if (!modes.every((mode) => MODES.includes(mode))) {
-    throw new ConfigError(`Option channels.modes is not a list of ${MODES.join(', ')}.`)
-  }
   const channelOptions = {
-    ...{
-      fetch,
-      key,
-      wallet,
-      node,
-      ledger,
-      journal,
-      budget,
-      network,
-      confirmTimeoutMs,
-      retryForMs,
-      approve,
-      emit,
-      entries,
-    },
-    ...{
-      refundTo: nanoAddress(refundTo),
-      maxTtlSeconds,
-      modes,
-      issuers,
-      pinned: pins.get,
-      onPayee: pins.add,
-      choose: chooseSession,
-    },
+    ...{ fetch, key, wallet, node, ledger, journal, budget, network, confirmTimeoutMs, retryForMs, approve, emit },
+    ...channelsFor(wallet.address),
+    ...{ entries, pinned: pins.get, onPayee: pins.add, choose: chooseSession },
   }
   let loading: Promise<ChannelPayments> | undefined
   /** Its code is loaded when it is used: who has no channels pays nothing for them. */
@@ -374,59 +246,6 @@ export function createPayer(options: PayerOptions): Payer {
         stop()
         await written() // the next payer with this journal must not take an ended payment for one under way
       }
-    },
-  }
-}
-
-function readIssuers(issuers: PayerChannelOptions['issuers'] = []) {
-  const isIssuer = ({ url, publicKey }: (typeof issuers)[number]) =>
-    URL.canParse(url) && /^[0-9a-fA-F]{64}$/.test(publicKey)
-  if (!issuers.every(isIssuer)) throw new ConfigError('Option channels.issuers is not a list of { url, publicKey }.')
-  return issuers.map(({ url, publicKey }) => ({ url, publicKey: publicKey.toUpperCase() }))
-}
-
-/** The journal, and when all that it was told so far is in it. */
-function withWaiting(journal: Journal): { readonly journal: Journal; written(): Promise<void> } {
-  const writing = new Set<Promise<void>>()
-  return {
-    journal: {
-      load: () => journal.load(),
-      put(entry) {
-        const write = journal.put(entry).finally(() => writing.delete(write))
-        writing.add(write)
-        return write
-      },
-    },
-    written: async () => void (await Promise.allSettled([...writing])),
-  }
-}
-
-function readKey({ seed, accountIndex = 0, privateKey }: PayerOptions): PrivateKey {
-  if ((seed === undefined) === (privateKey === undefined)) {
-    throw new ConfigError('Give createPayer either a seed or a privateKey.')
-  }
-  return seed === undefined ? parsePrivateKey(privateKey) : derivePrivateKey(seed, accountIndex)
-}
-
-function readNode(rpc: PayerOptions['rpc'], network: Network): RpcClient {
-  if (rpc === undefined || rpc === '') throw new ConfigError('Option rpc is missing: the URL of a Nano node.')
-  return createRpc({ endpoints: Array.isArray(rpc) ? (rpc as readonly PayerNode[]) : [rpc as PayerNode], network })
-}
-
-/** Which account each origin is paid at. */
-function createPins(option: PayerOptions['pinPayTo']) {
-  const pins = new Map<string, NanoAddress>()
-  if (typeof option === 'object') {
-    for (const [url, account] of Object.entries(option)) {
-      if (!URL.canParse(url))
-        throw new ConfigError('Option pinPayTo lists accounts by origin, such as https://api.example.com.')
-      pins.set(new URL(url).origin, nanoAddress(account))
-    }
-  }
-  return {
-    get: (origin: string) => pins.get(origin),
-    add(origin: string, account: string) {
-      if (option === 'first-use' && !pins.has(origin)) pins.set(origin, nanoAddress(account))
     },
   }
 }

@@ -3,7 +3,7 @@ import type { PaymentProof } from '../errors.ts'
 import { CLIENT_WIRES } from '../x402/client-wires.ts'
 import { X402_VERSION } from '../x402/shapes.ts'
 import { methodOf } from './methods.ts'
-import type { OpenEntry } from './payments.ts'
+import type { OpenEntry } from './payment.ts'
 
 /** The proof of a payment. */
 export function proofOf({ hash, unfinished }: OpenEntry): PaymentProof {

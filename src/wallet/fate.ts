@@ -1,6 +1,7 @@
 /** What became of a block that we signed, proven from the ledger rather than taken from a node's "not found". */
 import { type BlockHash, hashBlock, type StateBlock, ZERO_HASH } from '../nano/index.ts'
 import { accountInfo, blocksInfo, type NanoNode } from '../rpc/index.ts'
+import type { Wallet } from './wallet.ts'
 
 /**
  * `confirmed`, `published`: the ledger has it, for good or not yet. `absent`: it does not, and the block's place is free.
@@ -10,6 +11,7 @@ export type Fate = 'confirmed' | 'published' | 'absent' | 'void' | 'undecided'
 
 /** How far back the account's chain is searched for the block's place. */
 const MAX_STEPS = 1_000
+const POLL_MS = 250
 
 /** @throws `NodeUnavailableError` (`ERR_NODE_UNAVAILABLE`), `NodeRefusedError` (`ERR_NODE_REFUSED`) */
 export async function fateOf(node: NanoNode, block: StateBlock): Promise<Fate> {
@@ -28,4 +30,21 @@ export async function fateOf(node: NanoNode, block: StateBlock): Promise<Fate> {
     at = entry.block.previous
   }
   return 'undecided'
+}
+
+/**
+ * Asks until it is shown what became of a block of this wallet, but no longer than this. `mayPublish`: it is published again
+ * where the ledger lacks it.
+ */
+export async function decidedFate(
+  wallet: Pick<Wallet, 'recover'>,
+  block: StateBlock,
+  { mayPublish, timeoutMs }: { readonly mayPublish: boolean; readonly timeoutMs: number },
+): Promise<Fate> {
+  const deadlineMs = performance.now() + timeoutMs
+  for (;;) {
+    const fate = await wallet.recover(block, { mayPublish })
+    if (fate !== 'undecided' || performance.now() > deadlineMs) return fate
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
 }

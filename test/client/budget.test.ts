@@ -1,7 +1,7 @@
 import { parseXno } from 'nano402/nano'
 import { describe, expect, test } from 'vitest'
 import { type BudgetOptions, createBudget } from '../../src/client/budget.ts'
-import { memoryJournal } from '../../src/client/journal.ts'
+import { memoryJournal } from '../../src/client/memory-journal.ts'
 import { buyerFor, devnetForTest, openShop, sentBy } from './support.ts'
 
 const HOUR_MS = 3_600_000

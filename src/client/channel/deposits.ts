@@ -2,7 +2,7 @@
 import { NodeUnavailableError } from '../../errors.ts'
 import type { BlockHash, NanoAddress, Raw, StateBlock } from '../../nano/index.ts'
 import type { Ledger } from '../../rpc/index.ts'
-import type { Fate } from '../../wallet/fate.ts'
+import { decidedFate } from '../../wallet/fate.ts'
 import type { Wallet } from '../../wallet/wallet.ts'
 
 export interface DepositOrder {
@@ -22,8 +22,6 @@ export interface Deposits {
   confirmed(hash: BlockHash, signal?: AbortSignal): Promise<void>
 }
 
-const FATE_POLL_MS = 250
-
 export function createDeposits(options: {
   readonly wallet: Wallet
   readonly ledger: Ledger
@@ -31,17 +29,8 @@ export function createDeposits(options: {
 }): Deposits {
   const { wallet, ledger, confirmTimeoutMs } = options
 
-  async function fateOf(block: StateBlock, mayPublish: boolean): Promise<Fate> {
-    const deadlineMs = performance.now() + confirmTimeoutMs
-    for (;;) {
-      const fate = await wallet.recover(block, { mayPublish })
-      if (fate !== 'undecided' || performance.now() > deadlineMs) return fate
-      await new Promise((resolve) => setTimeout(resolve, FATE_POLL_MS))
-    }
-  }
-
   async function revive(block: StateBlock): Promise<boolean> {
-    const fate = await fateOf(block, true)
+    const fate = await decidedFate(wallet, block, { mayPublish: true, timeoutMs: confirmTimeoutMs })
     if (fate === 'published' || fate === 'confirmed') return true
     if (fate === 'void') return false
     throw new NodeUnavailableError(

@@ -1,32 +1,33 @@
 /** Channels as a payer has them: one deposit, and then any number of requests. Loaded only where the budget allows deposits. */
-import { readConfig } from '../../channel/config.ts'
 import type { ChannelMode } from '../../channel/wire.ts'
 import { InsufficientFundsError, NoPayableOfferError, OverBudgetError } from '../../errors.ts'
-import { type NanoAddress, type PrivateKey, parseRaw } from '../../nano/index.ts'
+import type { NanoAddress, PrivateKey } from '../../nano/index.ts'
 import type { Ledger, NanoNode } from '../../rpc/index.ts'
 import type { Wallet } from '../../wallet/wallet.ts'
 import { type ReadBill, readBills } from '../bills.ts'
-import type { Budget, Release } from '../budget.ts'
+import type { Budget } from '../budget.ts'
 import type { PayerEvent } from '../events.ts'
-import { type Journal, type JournalEntry, progressOf } from '../journal.ts'
+import type { Journal } from '../journal.ts'
 import type { ChosenOffer } from '../offers.ts'
-import type { Bill } from '../payments.ts'
+import type { Bill } from '../payment.ts'
 import { discard } from '../present.ts'
 import type { RepeatableRequest } from '../request.ts'
+import { createChoosing } from './choosing.ts'
 import { type ClosedChannel, createClosing } from './closing.ts'
-
-export type { ClosedChannel } from './closing.ts'
-
 import { createDeposits } from './deposits.ts'
+import { type ChannelInfo, infoOf } from './info.ts'
 import { createIssuing, type IssuerTerms } from './issuing.ts'
 import { type ChannelBill, type ChannelRules, findChannelBill } from './offers.ts'
 import { createOpening } from './opening.ts'
 import { createPaying, type Paid } from './paying.ts'
-import { createProver } from './prover.ts'
 import { createRecovering } from './recovering.ts'
+import { type LoadedEntry, restoreTabs } from './restoring.ts'
 import { createStreams } from './stream.ts'
-import { createTab, type Tab } from './tab.ts'
 import { createTalk } from './talk.ts'
+
+export type { ClosedChannel } from './closing.ts'
+export type { ChannelInfo } from './info.ts'
+export type { LoadedEntry } from './restoring.ts'
 
 export interface ChannelPaymentsOptions {
   readonly fetch: (request: Request) => Promise<Response>
@@ -55,31 +56,6 @@ export interface ChannelPaymentsOptions {
   readonly entries: readonly LoadedEntry[]
 }
 
-export interface LoadedEntry {
-  readonly entry: JournalEntry
-  readonly release: Release | undefined
-}
-
-/** A channel that is not closed. Amounts in raw. */
-export interface ChannelInfo {
-  readonly channelId: string
-  readonly origin: string
-  /** Who is paid. */
-  readonly payee: string
-  /** Who holds the deposit. */
-  readonly custodian: 'payee' | 'issuer'
-  readonly mode: 'payword-sha256' | 'voucher-ed25519'
-  /** `expired`: the payee gives the rest back by itself; `closing` is the same, asked for. */
-  readonly phase: 'opening' | 'open' | 'closing' | 'expired'
-  readonly deposited: bigint
-  /** The most that the payee can show a proof for. */
-  readonly authorized: bigint
-  readonly charged: bigint
-  readonly expiresAtMs: number
-  /** Why nothing more is paid in it: what the payee said, and cannot be true. */
-  readonly distrusted?: string
-}
-
 export interface ChannelPayments {
   /** Pays without having been asked: an unfinished payment for this request, or a price that is known. Undefined: it has to be asked for. */
   early(request: RepeatableRequest): Promise<Response | undefined>
@@ -103,10 +79,12 @@ const MAX_CHANNELS = 2
 export async function createChannelPayments(options: ChannelPaymentsOptions): Promise<ChannelPayments> {
   const { key, wallet, ledger, journal, budget, network, refundTo, maxTtlSeconds, modes, issuers, emit } = options
   const { confirmTimeoutMs, retryForMs, approve, fetch } = options
-  const tabs = new Set<Tab>()
+  const onDistrust = (channelId: string, reason: string) => emit({ type: 'channel-distrusted', channelId, reason })
+  const tabs = new Set(
+    await restoreTabs({ ...{ key, journal, budget, onDistrust }, self: wallet.address, entries: options.entries }),
+  )
   /** What a route cost when it was last asked. */
   const routes = new Map<string, ChannelBill>()
-  const begun = new Map<string, Promise<Tab>>()
 
   const rules = (origin: string): ChannelRules => ({
     ...{ network, self: wallet.address, refundTo, maxTtlSeconds, modes, issuers, nowMs: Date.now() },
@@ -151,84 +129,10 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
   const close = createClosing({ talk, ledger, issuing, opening, confirmTimeoutMs, retryForMs, emit, tabs })
 
   const recover = createRecovering({
-    ...{ key, wallet, node: options.node, ledger, journal, budget, network, talk, tabs },
-    onDistrust: (channelId, reason) => emit({ type: 'channel-distrusted', channelId, reason }),
+    ...{ key, wallet, node: options.node, ledger, journal, budget, network, talk, tabs, onDistrust },
   })
 
-  const isFor = (tab: Tab, origin: string, { payee, terms }: ChannelBill) =>
-    tab.origin === origin && tab.config.payee === payee && tab.config.issuer === terms.issuer?.publicKey
-  const find = (origin: string, bill: ChannelBill) =>
-    [...tabs].find((tab) => isFor(tab, origin, bill) && tab.isUsable() && tab.fits(bill) && !tab.isUsedUp(bill.amount))
-
-  /** The channel to pay a bill in: one that is open, one that was begun, or a new one. */
-  async function tabFor(bill: ChannelBill, request: RepeatableRequest): Promise<Tab> {
-    const { origin } = new URL(request.url)
-    const place = `${origin} ${bill.payee}`
-    const liar = [...tabs].find((tab) => tab.origin === origin && tab.distrusted() !== undefined)
-    if (liar) {
-      throw new NoPayableOfferError(`No deposit is made at ${origin}: of an earlier one it said what cannot be true.`)
-    }
-    for (;;) {
-      const under = begun.get(place)
-      if (under) await under.catch(() => {})
-      const known = find(origin, bill)
-      if (known) {
-        if (known.deposits.some(({ credited }) => !credited)) await opening.resume(known)
-        return known
-      }
-      if (begun.has(place)) continue
-      const opened = openOrResume(bill, request).finally(() => begun.delete(place))
-      begun.set(place, opened)
-      return opened
-    }
-  }
-
-  async function openOrResume(bill: ChannelBill, request: RepeatableRequest): Promise<Tab> {
-    const { origin } = new URL(request.url)
-    const own = [...tabs].filter((tab) => isFor(tab, origin, bill))
-    const unopened = own.find((tab) => tab.phase() === 'opening')
-    if (unopened && (await opening.resume(unopened)) && unopened.fits(bill)) return unopened
-    const ended = own.filter((tab) => tab.phase() !== 'opening' && (!tab.isUsable() || tab.isUsedUp(bill.amount)))
-    const settled = Promise.allSettled(ended.map(close)) // what is left in them is wanted back, sooner or later
-    try {
-      return await opening.open(bill, request)
-    } catch (error) {
-      if (ended.length === 0 || !(error instanceof OverBudgetError || error instanceof InsufficientFundsError))
-        throw error
-      await settled
-      return opening.open(bill, request)
-    }
-  }
-
-  await restore()
-
-  /** Channels and their payments from the journal. Those of another account are not ours to touch. */
-  async function restore() {
-    const progress = progressOf(options.entries.map(({ entry }) => entry))
-    for (const { entry } of options.entries) {
-      const { channel, state, hash } = entry
-      const config = readConfig(channel?.config)
-      if (channel === undefined || state === 'void' || config?.payer !== wallet.address) continue
-      const prover = await createProver(config, key)
-      if (prover === undefined) continue
-      const onDistrust = (reason: string) => emit({ type: 'channel-distrusted', channelId: hash, reason })
-      const { offer, url, method } = channel
-      const parts = { config, offer, url, method, prover, journal, budget, onDistrust }
-      tabs.add(await createTab(parts, { ...channel, ...progress.get(hash) }))
-    }
-    for (const { entry, release } of options.entries) {
-      const { inChannel, hash, key: requestKey, atMs, amount } = entry
-      const { reach, url, method } = inChannel ?? {}
-      const tab = [...tabs].find(({ id }) => id === inChannel?.id)
-      if (tab === undefined || reach === undefined || url === undefined || method === undefined) continue
-      if (release === undefined) continue
-      tab.restore({
-        ...{ id: hash, key: requestKey, url, method, atMs, release, reach: BigInt(reach), max: parseRaw(amount) },
-        ...{ isUnderWay: false, isUncertain: true, isFailed: false, ...(requestKey === '' && { isStream: true }) },
-        before: { deposit: { least: 0n, most: tab.deposited() }, charged: { least: 0n, most: 0n } },
-      })
-    }
-  }
+  const { find, tabFor } = createChoosing({ tabs, opening, close })
 
   return {
     async early(request) {
@@ -295,17 +199,6 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
       for (const tab of found) tabs.add(tab)
       return found.map(infoOf)
     },
-  }
-}
-
-function infoOf(tab: Tab): ChannelInfo {
-  const { id, origin, config, expiresAtMs } = tab
-  const [phase, distrusted] = [tab.phase(), tab.distrusted()]
-  return {
-    ...{ channelId: id, origin, payee: config.payee, custodian: config.custodian, mode: config.mode, expiresAtMs },
-    phase: phase === 'closed' ? 'closing' : Date.now() < expiresAtMs ? phase : 'expired',
-    ...{ deposited: tab.deposited(), authorized: tab.authorized(), charged: tab.charged() },
-    ...(distrusted !== undefined && { distrusted }),
   }
 }
 

@@ -16,7 +16,8 @@ import { type ReadBill, readBills } from '../bills.ts'
 import { type ChosenOffer, TAG_MODULUS } from '../offers.ts'
 import { discard, present } from '../present.ts'
 import { readRequest } from '../request.ts'
-import type { Deposit, Tab } from './tab.ts'
+import type { Deposit } from './deposit-list.ts'
+import type { Tab } from './tab.ts'
 
 export type IssuerTerms = NonNullable<ChannelOffer['issuer']>
 

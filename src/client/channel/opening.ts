@@ -1,21 +1,21 @@
-/** How channels begin and grow: which one a bill is paid in, its terms, its deposit, and the payee's acknowledgement. */
-import { authorizeOpening, type ChannelConfig } from '../../channel/config.ts'
+/** How channels begin and grow: their terms, their deposits, and what is asked before one is made. */
+import type { ChannelConfig } from '../../channel/config.ts'
 import { MAX_K } from '../../channel/payword.ts'
 import { type ChannelMode, depositTag } from '../../channel/wire.ts'
 import { randomBytes } from '../../core/bytes.ts'
-import { ChannelError, NoPayableOfferError, NotApprovedError } from '../../errors.ts'
+import { NoPayableOfferError, NotApprovedError } from '../../errors.ts'
 import { bytesToHex } from '../../nano/hex.ts'
 import { type NanoAddress, type PrivateKey, type Raw, raw } from '../../nano/index.ts'
-import { type Budget, overBudget } from '../budget.ts'
+import type { Budget } from '../budget.ts'
 import type { PayerEvent } from '../events.ts'
 import type { Journal } from '../journal.ts'
-import { TAG_MODULUS } from '../offers.ts'
-import type { Bill } from '../payments.ts'
+import type { Bill } from '../payment.ts'
+import { createAcknowledging } from './acknowledging.ts'
 import type { Deposits } from './deposits.ts'
 import type { Issuing } from './issuing.ts'
 import type { ChannelBill } from './offers.ts'
 import { createProver, ownTerms } from './prover.ts'
-import type { Stated } from './receipts.ts'
+import { createSizing, higher, lower } from './sizing.ts'
 import { createTab, type Tab } from './tab.ts'
 import type { Talk } from './talk.ts'
 
@@ -61,41 +61,10 @@ const SHORTEST_CHAIN = 1_024n
 const MAX_UNITS = 32n
 
 export function createOpening(options: OpeningOptions): Opening {
-  const { key, self, refundTo, network, modes, budget, journal, deposits, issuing, talk, approve, emit, tabs } = options
-  /** Deposits that are decided on, and not signed yet. */
-  let pending = 0n
+  const { key, self, refundTo, network, modes, budget, journal, deposits, issuing, approve, emit, tabs } = options
+  const sizing = createSizing({ budget, tabs })
+  const acknowledging = createAcknowledging(options)
   const toppingUp = new Map<Tab, Promise<void>>()
-
-  /** What may still be deposited. */
-  function left(): bigint {
-    let sum = pending
-    for (const tab of tabs) sum += tab.unspent()
-    return (budget.deposit ?? 0n) - sum
-  }
-
-  /** Counts a deposit until its channel does. */
-  function decide(amount: Raw): () => void {
-    pending += amount
-    let isPending = true
-    return () => {
-      if (isPending) pending -= amount
-      isPending = false
-    }
-  }
-
-  /** How much to deposit: what is suggested, as far as the offer and the budget go, and never less than is needed. */
-  function size({ terms }: Pick<ChannelBill, 'terms'>, needed: bigint, most: bigint): Raw {
-    const tag = depositTag(terms.nonce)
-    const up = (amount: bigint) => ((amount + TAG_MODULUS - 1n) / TAG_MODULUS) * TAG_MODULUS
-    const down = (amount: bigint) => (amount < 0n ? 0n : amount - (amount % TAG_MODULUS))
-    const lowest = higher(BigInt(terms.minDeposit), lower(up(needed), BigInt(terms.maxDeposit)))
-    const wanted = lower(higher(BigInt(terms.suggestedDeposit), lowest), higher(down(most), lowest))
-    const affordable = down(left() - tag)
-    if (affordable < lowest) {
-      throw overBudget({ bound: 'deposit', asked: lowest + tag, left: higher(left(), 0n), limit: budget.deposit ?? 0n })
-    }
-    return raw(lower(wanted, affordable) + tag)
-  }
 
   async function mayDeposit(
     amount: Raw,
@@ -128,73 +97,14 @@ export function createOpening(options: OpeningOptions): Opening {
     }
   }
 
-  /** What the payee says, if it is true and acknowledges so much; otherwise nothing more is paid in the channel. */
-  async function acknowledged(
-    tab: Tab,
-    what: 'open' | 'topup',
-    payload: Parameters<Talk>[1]['payload'],
-  ): Promise<Stated> {
-    const before = tab.known()
-    const { length } = tab.deposits
-    const answer = await talk(tab, { payload })
-    if (answer.kind === 'again') {
-      throw new ChannelError(
-        `The payee has not acknowledged a deposit yet (${answer.code}). The same request goes on from there.`,
-        { channelId: tab.id, reason: answer.code },
-        { cause: answer.cause },
-      )
-    }
-    const stated = answer.kind === 'refused' ? answer.code : await tab.read(answer.extra, before)
-    if (typeof stated === 'string') throw distrust(tab, `${what}_${stated}`)
-    const sum = tab.deposits.slice(0, length).reduce((total, one) => total + one.amount, 0n)
-    if (stated.deposit < sum) throw distrust(tab, `${what}_deposit_untrue`)
-    tab.believe(stated)
-    return stated
-  }
-
-  async function acknowledgeOpening(tab: Tab): Promise<void> {
-    const [first] = tab.deposits
-    if (first === undefined) throw new Error('unreachable: a channel without a deposit')
-    const { config, prover } = tab
-    const evidence =
-      config.custodian === 'issuer'
-        ? { certificate: { ...(await issuing.lock(tab)) } }
-        : { blockHash: first.hash, authorization: authorizeOpening(config, first.hash, key) }
-    const payload = { type: 'open', config, macKey: prover.macKey, ...evidence } as const
-    const { outcome } = await acknowledged(tab, 'open', payload)
-    if (outcome.channelState.phase !== 'open') throw distrust(tab, 'open_state_untrue')
-    first.credited = true
-    await tab.become('open')
-    emit({ type: 'channel-opened', channelId: tab.id, origin: tab.origin, deposit: first.amount })
-  }
-
-  /** Tells the payee of deposits that it has not acknowledged. */
-  async function acknowledgeTopUps(tab: Tab): Promise<void> {
-    for (const { hash, amount, credited } of tab.deposits) {
-      if (credited) continue
-      const mac = tab.prover.macOf({ topUp: hash })
-      await acknowledged(tab, 'topup', { type: 'topup', channelId: tab.id, blockHash: hash, mac })
-      await tab.credit(hash)
-      emit({ type: 'channel-topped-up', channelId: tab.id, amount })
-    }
-  }
-
-  const distrust = (tab: Tab, reason: string) => {
-    tab.distrust(reason)
-    return new ChannelError(
-      `A deposit was made, and the payee does not acknowledge it (${reason}): nothing more is paid to it. It has to give the deposit back.`,
-      { channelId: tab.id, reason },
-    )
-  }
-
   async function open(bill: ChannelBill, occasion: Occasion): Promise<Tab> {
     const { terms, amount: price, payee, offer } = bill
     const { url, method, signal } = occasion
     const unit = BigInt(terms.unit)
     const longest = unit * BigInt(Math.min(terms.maxK, MAX_K))
     const mode = modeFor(bill, modes)
-    const amount = size(bill, price, mode === 'payword-sha256' ? longest : BigInt(terms.maxDeposit))
-    const decided = decide(amount)
+    const amount = sizing.size(bill, price, mode === 'payword-sha256' ? longest : BigInt(terms.maxDeposit))
+    const decided = sizing.decide(amount)
     try {
       await mayDeposit(amount, occasion, bill)
       const salt = bytesToHex(randomBytes(16))
@@ -216,7 +126,7 @@ export function createOpening(options: OpeningOptions): Opening {
         if (tab.deposits.length > 0) tabs.add(tab)
         decided()
       })
-      await acknowledgeOpening(tab)
+      await acknowledging.opening(tab)
       return tab
     } finally {
       decided()
@@ -225,16 +135,16 @@ export function createOpening(options: OpeningOptions): Opening {
 
   async function addTo(tab: Tab, shortage: bigint): Promise<void> {
     const bill = { terms: tab.terms, amount: raw(shortage), payee: tab.config.payee }
-    const amount = size(bill, shortage, tab.capacity() - tab.deposited())
+    const amount = sizing.size(bill, shortage, tab.capacity() - tab.deposited())
     const { signal } = new AbortController() // it is for all requests: one that is aborted must not end it
-    const decided = decide(amount)
+    const decided = sizing.decide(amount)
     try {
       await mayDeposit(amount, { url: tab.url, method: tab.method, signal }, bill)
       await deposit(tab, amount, signal)
     } finally {
       decided()
     }
-    await acknowledgeTopUps(tab)
+    await acknowledging.topUps(tab)
   }
 
   return {
@@ -251,8 +161,8 @@ export function createOpening(options: OpeningOptions): Opening {
         await tab.become('closed')
         return false
       }
-      if (tab.phase() === 'opening') await acknowledgeOpening(tab)
-      await acknowledgeTopUps(tab)
+      if (tab.phase() === 'opening') await acknowledging.opening(tab)
+      await acknowledging.topUps(tab)
       return true
     },
     topUp(tab, shortage) {
@@ -278,6 +188,3 @@ function modeFor({ terms, amount }: ChannelBill, allowed: readonly ChannelMode[]
   }
   return 'voucher-ed25519'
 }
-
-const higher = (a: bigint, b: bigint) => (a > b ? a : b)
-const lower = (a: bigint, b: bigint) => (a < b ? a : b)

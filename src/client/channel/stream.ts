@@ -8,8 +8,9 @@ import { ChannelError } from '../../errors.ts'
 import { raw } from '../../nano/index.ts'
 import type { Budget, Release } from '../budget.ts'
 import type { RepeatableRequest } from '../request.ts'
+import type { Held } from './held.ts'
 import type { Opening } from './opening.ts'
-import type { Held, Tab } from './tab.ts'
+import type { Tab } from './tab.ts'
 import { newPaymentId, type Talk } from './talk.ts'
 
 export interface StreamOptions {

@@ -6,20 +6,13 @@
 import type { ChannelConfig } from '../../channel/config.ts'
 import { type ChannelOffer, decodeOffer, decodeOutcome } from '../../channel/wire.ts'
 import { ConfigError } from '../../errors.ts'
-import {
-  type BlockHash,
-  blockToJson,
-  hashBlock,
-  MAX_RAW,
-  parseBlock,
-  type Raw,
-  raw,
-  type StateBlock,
-} from '../../nano/index.ts'
-import { deferred } from '../../rpc/wait.ts'
+import { type BlockHash, hashBlock, MAX_RAW, type Raw, raw, type StateBlock } from '../../nano/index.ts'
 import type { PaymentRequirements } from '../../x402/shapes.ts'
-import type { Budget, Release } from '../budget.ts'
+import type { Budget } from '../budget.ts'
 import type { ChannelNote, Journal, JournalEntry } from '../journal.ts'
+import { createDepositList } from './deposit-list.ts'
+import { type Before, createHolding, type Held } from './held.ts'
+import { channelEntry, paymentEntry } from './notes.ts'
 import type { Prover } from './prover.ts'
 import {
   type AskedPayment,
@@ -29,43 +22,6 @@ import {
   type Stated,
   type Untrue,
 } from './receipts.ts'
-
-/** A payment in the channel that has not come to an end. */
-export interface Held {
-  readonly id: string
-  /** Names the request. */
-  readonly key: string
-  readonly url: string
-  readonly method: string
-  readonly atMs: number
-  /** What its proof authorises in all. */
-  reach: bigint
-  /** The most that it may cost. */
-  max: bigint
-  /** Takes `max` out of the budget. */
-  release: Release
-  /** Whether a call works on it. */
-  isUnderWay: boolean
-  /** What was known of the channel when it was first presented. */
-  readonly before: Before
-  /** It was presented, or may have been, and what became of it is not known: it may have been charged. */
-  isUncertain: boolean
-  /** The last answer was a fault of the server: it was not charged by that, and is not expected to be. */
-  isFailed: boolean
-  /** A stream, which may draw on all that is authorised and that others did not use. */
-  readonly isStream?: true
-}
-
-export interface Deposit {
-  readonly amount: bigint
-  readonly block: StateBlock
-  readonly hash: BlockHash
-  /** What an issuer asked for it. Undefined: the payee holds it. */
-  readonly offer?: PaymentRequirements | undefined
-  credited: boolean
-}
-
-type Before = Pick<Known, 'deposit' | 'charged'>
 
 export interface TabParts {
   readonly config: ChannelConfig
@@ -79,8 +35,6 @@ export interface TabParts {
   readonly onDistrust: (reason: string) => void
 }
 
-/** How many payments are under way at once. The payee remembers twice as many, so that none is forgotten before it ends. */
-const MAX_UNDER_WAY = 32
 /** How often a proof for the same sum is shown before one for more is: the payee must not take them for forgotten ones. */
 const MAX_AT_LEVEL = 32
 /** A channel is not used in its last seconds. */
@@ -100,10 +54,10 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
 
   let phase: ChannelNote['phase'] = noted?.phase ?? 'opening'
   let distrusted = noted?.distrusted
-  const deposits: Deposit[] = (noted?.deposits ?? []).map(({ amount, block, offer, credited }) => {
-    const parsed = parseBlock(block) as StateBlock
-    return { amount: BigInt(amount), block: parsed, hash: hashBlock(parsed), offer, credited }
-  })
+  const deposits = createDepositList(noted?.deposits)
+  const { credited, deposited } = deposits
+  const holding = createHolding()
+  const { exposure, underWay } = holding
   let authorized = BigInt(noted?.authorized ?? 0)
   let charged = BigInt(noted?.charged ?? 0)
   let receipt = noted?.receipt
@@ -113,22 +67,11 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
   let corrected = 0n
   /** How often proofs for `authorized` were shown. */
   let atLevel = 0
-  const held = new Map<string, Held>()
-  let freed = deferred<void>()
-
-  const credited = () => deposits.reduce((sum, { amount, credited }) => (credited ? sum + amount : sum), 0n)
-  const deposited = () => deposits.reduce((sum, { amount }) => sum + amount, 0n)
   /** What an issuer has locked stays as it is. */
   const capacity = () => {
     const most = config.custodian === 'issuer' ? deposited() : MAX_RAW
     return maxReach !== undefined && maxReach < most ? maxReach : most
   }
-  const others = (but?: Held) => [...held.values()].filter((one) => one !== but)
-  const sumOf = (payments: readonly Held[]) => payments.reduce((sum, { max }) => sum + max, 0n)
-  /** What the proof of the next payment has to leave for others. */
-  const exposure = (but?: Held) =>
-    sumOf(others(but).filter((one) => one.isUnderWay || (one.isUncertain && !one.isFailed)))
-  const underWay = (but?: Held) => others(but).filter(({ isUnderWay }) => isUnderWay)
   const roundUp = (amount: bigint) => ((amount + unit - 1n) / unit) * unit
 
   const progress = () => ({
@@ -136,41 +79,21 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     charged: String(charged),
     ...(receipt && { receipt }),
   })
-  const entryOf = ({ id, key, atMs, ...one }: Held, state: JournalEntry['state'], amount: bigint): JournalEntry => ({
-    ...{ hash: id, state, atMs, key, origin, payTo: config.payee, amount: String(amount) },
-    inChannel: {
-      id: prover.id,
-      ...progress(),
-      ...(state === 'signed' && { reach: String(one.reach), url: one.url, method: one.method }),
-    },
-  })
+  const own = { id: prover.id, origin, atMs, config, offer, url, method }
+  const entryOf = (one: Held, state: JournalEntry['state'], amount: bigint) =>
+    paymentEntry(own, one, { state, amount, progress: progress() })
   const quietly = (entry: JournalEntry) => journal.put(entry).catch(() => {})
 
-  const note = (): JournalEntry => ({
-    ...{ hash: prover.id, state: phase === 'closed' ? 'void' : 'delivered', atMs, key: '', origin },
-    ...{ payTo: config.payee, amount: '0' },
-    channel: {
-      ...{ phase, ...(distrusted && { distrusted }), ...progress(), config: { ...config }, offer, url, method },
-      deposits: deposits.map(({ amount, block, offer, credited }) => ({
-        ...{ amount: String(amount), block: blockToJson(block), credited },
-        ...(offer && { offer }),
-      })),
-    },
-  })
+  const note = () => channelEntry(own, { phase, distrusted, deposits: deposits.all, progress: progress() })
 
   const knownNow = (before: Before, but?: Held): Known => ({
     ...{ id: prover.id, config, authorized },
     deposit: { least: before.deposit.least, most: deposited() },
     charged: {
       least: before.charged.least,
-      most: others(but).some(({ isStream }) => isStream) ? authorized : charged + sumOf(others(but)),
+      most: holding.others(but).some(({ isStream }) => isStream) ? authorized : charged + holding.most(but),
     },
   })
-
-  function free() {
-    freed.resolve()
-    freed = deferred()
-  }
 
   /** How much the proof of a payment has to authorise: what it needs, or what was authorised already. */
   function reachFor(max: bigint, but?: Held): bigint {
@@ -188,7 +111,7 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
   }
 
   return {
-    ...{ id: prover.id, config, offer, terms, url, method, origin, host, prover, deposits, unit },
+    ...{ id: prover.id, config, offer, terms, url, method, origin, host, prover, unit, deposits: deposits.all },
     phase: () => phase,
     distrusted: () => distrusted,
     charged: () => charged,
@@ -209,27 +132,16 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     reachFor,
     isTooFar,
     underWay: (but?: Held) => underWay(but).length,
-    isFull: (but?: Held) => underWay(but).length >= MAX_UNDER_WAY,
+    isFull: holding.isFull,
     /** The next proof has to be for more: the payee takes one for the same sum as one that it forgot. */
     raiseLevel() {
       atLevel = MAX_AT_LEVEL
     },
-    /** Resolves when a payment ends. */
-    freed: () => freed.promise,
-
-    /** A payment for this request that no call works on. */
-    take(key: string): Held | undefined {
-      for (const one of held.values()) {
-        if (one.key !== key || one.isUnderWay) continue
-        one.isUnderWay = true
-        return one
-      }
-      return undefined
-    },
+    freed: holding.freed,
+    take: holding.take,
     /** One that the journal has. */
-    restore(one: Held) {
-      held.set(one.id, one)
-    },
+    restore: holding.put,
+    giveBack: holding.giveBack,
 
     /** Begins a payment, or raises its proof: counted at once, and in the journal when this resolves. */
     async begin(one: Held): Promise<void> {
@@ -239,11 +151,10 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
       atLevel = reach > authorized ? 1 : atLevel + 1
       if (reach > authorized) authorized = reach
       one.reach = reach
-      held.set(one.id, one)
+      holding.put(one)
       await journal.put(entryOf(one, 'signed', one.max)).catch((error: unknown) => {
-        held.delete(one.id)
+        holding.remove(one)
         one.release()
-        free()
         throw error
       })
       one.isUncertain = true // from here on it may be seen
@@ -269,11 +180,6 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     /** The server failed on it: it is presented again when the request is made again. */
     fail(one: Held) {
       one.isFailed = true
-    },
-    /** No call works on it any more. */
-    giveBack(one: Held) {
-      one.isUnderWay = false
-      free()
     },
     settle,
     drop,
@@ -328,32 +234,30 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
       onDistrust(reason)
       void quietly(note())
     },
-    async become(next: ChannelNote['phase']): Promise<void> {
+    /** `acknowledged`: the deposit by which it opened. */
+    async become(next: ChannelNote['phase'], acknowledged?: BlockHash): Promise<void> {
       phase = next
+      if (acknowledged) deposits.credit(acknowledged)
       await journal.put(note())
     },
     async addDeposit(block: StateBlock, amount: Raw, offer?: PaymentRequirements): Promise<void> {
-      const deposit = { amount, block, hash: hashBlock(block), offer, credited: false }
-      deposits.push(deposit)
+      deposits.add(block, amount, offer)
       await journal.put(note()).catch((error: unknown) => {
-        deposits.splice(deposits.indexOf(deposit), 1)
+        deposits.drop(hashBlock(block))
         throw error
       })
     },
     async dropDeposit(hash: BlockHash): Promise<void> {
-      deposits.splice(
-        deposits.findIndex((deposit) => deposit.hash === hash),
-        1,
-      )
+      deposits.drop(hash)
       await journal.put(note())
     },
     async credit(hash: BlockHash): Promise<void> {
-      for (const deposit of deposits) if (deposit.hash === hash) deposit.credited = true
+      deposits.credit(hash)
       await journal.put(note())
     },
     /** At the end: nothing is under way, and so much was charged in all. */
     conclude(total: bigint) {
-      for (const one of [...held.values()]) {
+      for (const one of holding.all()) {
         const cost = total > charged ? (total - charged < one.max ? total - charged : one.max) : 0n
         if (cost > 0n) settle(one, cost)
         else drop(one)
@@ -364,21 +268,19 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
 
   /** It cost so much, for good. */
   function settle(one: Held, cost: bigint, stated?: Stated) {
-    if (!held.delete(one.id)) return
+    if (!holding.remove(one)) return
     charged += cost
     one.release()
     budget.count(host, raw(cost), Date.now())
     if (stated) believe(stated)
     void quietly(entryOf(one, 'delivered', cost))
-    free()
   }
 
   /** It cost nothing, and never will. */
   function drop(one: Held) {
     one.release()
-    if (!held.delete(one.id)) return
+    if (!holding.remove(one)) return
     void quietly(entryOf(one, 'void', 0n))
-    free()
   }
 
   function believe(stated: Stated) {
