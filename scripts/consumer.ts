@@ -11,7 +11,7 @@ import { paywall as sellOnNext } from 'nano402/next'
 import { createRpc } from 'nano402/rpc'
 import { memoryStore } from 'nano402/stores/memory'
 import { sqliteStore } from 'nano402/stores/sqlite'
-import { mechanismContract, storeContract } from 'nano402/testing'
+import { createTestPaywall, mechanismContract, storeContract } from 'nano402/testing'
 
 const app = express()
 app.use(sellOnExpress())
@@ -49,4 +49,8 @@ export const balance: Promise<Raw> = payer.balance().then((held) => held.balance
 export const stores: Promise<Store>[] = [Promise.resolve(memoryStore()), sqliteStore('claims.sqlite')]
 export const suites = [storeContract(async () => memoryStore()), mechanismContract]
 export const devnet = createDevnet()
+export const bought: Promise<Response> = createTestPaywall().then(({ options, buy }) => {
+  const app = new Hono().get('/report', sellOnHono(options))
+  return buy((headers) => app.request('/report', { headers }))
+})
 export type Own = Mechanism

@@ -1,5 +1,12 @@
 /** The one place with module state: calls with equal deployment options share an instance. */
-import { checkOptions, type PaywallOptions, type RouteOptions, splitOptions } from './options.ts'
+import {
+  checkOptions,
+  type PaywallOptions,
+  processEnvironment,
+  type RouteOptions,
+  splitOptions,
+  withEnvironment,
+} from './options.ts'
 import { createPaywall, type Paywall, type PaywallRoute } from './paywall.ts'
 
 const instances = new Map<string, Paywall>()
@@ -37,7 +44,7 @@ export const isPaywall = (value: PaywallOptions | Paywall): value is Paywall =>
 export function instanceFor(options: PaywallOptions | Paywall = {}): Paywall {
   if (isPaywall(options)) return options
   checkOptions(options)
-  const { deployment } = splitOptions(options)
+  const { deployment } = splitOptions(withEnvironment(options, processEnvironment()))
   const key = keyOf(deployment)
   const instance = instances.get(key) ?? createPaywall(deployment)
   instances.set(key, instance)

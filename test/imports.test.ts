@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors',
   ],
   sdk: ['client', 'facilitator', 'remote', 'mechanisms/names.ts', 'core', 'x402', 'errors'],
-  testing: ['core', 'rpc', 'nano', 'x402', 'errors'],
+  testing: ['client', 'devnet', 'core', 'rpc', 'nano', 'x402', 'errors'],
   secret: ['core', 'nano', 'errors'],
   extensions: ['core', 'x402', 'errors'],
   discovery: ['extensions', 'core', 'nano', 'x402'],

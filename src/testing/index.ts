@@ -1,5 +1,7 @@
-/** Contract suites: an implementation of an interface of this package is done when it passes the one of its interface. */
+/** For tests: a devnet under an app's own paywall, and contract suites for implementations of this package's interfaces. */
+export { billOf, receiptOf, type TestAnswer, type TestBill } from './answer.ts'
 export type { ContractCase } from './contract.ts'
 export { type MechanismFixture, mechanismContract, sampleQuote } from './mechanism.ts'
 export { type NodeUnderTest, nodeContract } from './node.ts'
+export { createTestPaywall, type PaymentHeaders, type TestPaywall, type TestPaywallOptions } from './paywall.ts'
 export { type StoreContractOptions, storeContract } from './store.ts'

@@ -1,7 +1,8 @@
 /**
  * Compiles every `@example` and every ```ts block of the README and docs, and runs the examples that say what they are
  * worth: `expression // expected`. A page's block runs if it is marked ```ts run. What a page's block needs and a reader
- * need not see stands in a comment in front of it: `<!-- with: declare const app: Express -->`.
+ * need not see stands in a comment in front of it: `<!-- with: declare const app: Express -->`. A block that begins with the
+ * name of a file, `// src/app.ts`, is that file for the other blocks of its page.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -78,6 +79,12 @@ function blocksIn(file: string, text: string): readonly Block[] {
   })
 }
 
+/** Where a block that says its file's name goes: to a folder of its page. */
+function fileNamedIn({ file, code }: Block): string | undefined {
+  const name = /^\/\/ (\S+\.tsx?)\n/.exec(code)?.[1]
+  return name && `${file.replace(/\W/g, '-')}/${name}`
+}
+
 const asModule = ({ setup, code, worth }: Block) =>
   worth === undefined
     ? `${setup}\n${code}\nexport {}\n`
@@ -88,14 +95,18 @@ const pages = ['README.md', ...(await filesIn('docs', '.md'))]
 const blocks = [
   ...(await Promise.all(sources.map(async (file) => examplesIn(file, await read(file))))).flat(),
   ...(await Promise.all(pages.map(async (file) => blocksIn(file, await read(file))))).flat(),
-].map((block, i) => ({ ...block, i }))
+].map((block, i) => ({ ...block, path: fileNamedIn(block) ?? `${i}.ts` }))
 
 let compilerSays = ''
 beforeAll(async () => {
   await mkdir(workspace, { recursive: true })
-  const config = { extends: '../../tsconfig.json', include: ['*.ts'], exclude: [] }
+  const config = { extends: '../../tsconfig.json', include: ['**/*.ts'], exclude: [] }
   await writeFile(join(workspace, 'tsconfig.json'), JSON.stringify(config))
-  await Promise.all(blocks.map((block) => writeFile(join(workspace, `${block.i}.ts`), asModule(block))))
+  const write = async (block: (typeof blocks)[number]) => {
+    await mkdir(dirname(join(workspace, block.path)), { recursive: true })
+    await writeFile(join(workspace, block.path), asModule(block))
+  }
+  await Promise.all(blocks.map(write))
   const tsc = promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['--pretty', 'false'], { cwd: workspace })
   compilerSays = await tsc.then(() => '').catch(({ stdout }) => stdout)
 })
@@ -116,9 +127,10 @@ test('the compiler has no complaint but about single files', () => {
 test.each([...new Set(blocks.map(({ file }) => file))])('the examples in %s are true', async (file) => {
   for (const block of blocks.filter((block) => block.file === file)) {
     const where = `${block.file}:${block.line}`
-    expect(compilerSays.match(new RegExp(`^${block.i}\\.ts.* error .*`, 'gm')), where).toBeNull()
+    const complaints = compilerSays.split('\n').filter((line) => line.startsWith(`${block.path}(`))
+    expect(complaints, where).toEqual([])
     if (!block.runs) continue
-    const example = await import(join(workspace, `${block.i}.ts`))
+    const example = await import(join(workspace, block.path))
     if (block.worth !== undefined) expect(await example.actual(), where).toEqual(example.expected())
   }
 })
