@@ -1,8 +1,9 @@
 /** Which channels are to be seen to, in whatever process: by the hour in which they expire, and those whose close was begun. */
+
+import { createRecords } from '../core/records.ts'
 import type { Store } from '../core/store.ts'
 import type { ChannelId } from './config.ts'
 import type { Channel } from './record.ts'
-import { createRecords } from './records.ts'
 
 export interface CalendarOptions {
   readonly store: Store

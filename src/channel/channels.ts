@@ -4,6 +4,7 @@
  * it is credited, in the claim space of every other mechanism.
  */
 import { LRUCache } from '#lru-cache'
+import { createRecords } from '../core/records.ts'
 import type { Store } from '../core/store.ts'
 import type { BlockHash } from '../nano/index.ts'
 import { type Calendar, createCalendar } from './calendar.ts'
@@ -11,7 +12,6 @@ import type { Certificate } from './certificate.ts'
 import { decodeChannel, encodeChannel } from './codec.ts'
 import { type ChannelConfig, type ChannelId, channelId } from './config.ts'
 import * as step from './record.ts'
-import { createRecords } from './records.ts'
 import { createWaiters, type WaitOptions } from './waiters.ts'
 
 /** What does not change while a channel lives. */

@@ -8,7 +8,7 @@
  */
 import { LRUCache } from '#lru-cache'
 import { type ChannelConfig, type ChannelId, channelId } from '../channel/config.ts'
-import { type Changed, createRecords } from '../channel/records.ts'
+import { type Changed, createRecords } from '../core/records.ts'
 import type { Store, Versioned } from '../core/store.ts'
 import type { Payouts } from '../custody/payouts.ts'
 import { InvalidValueError } from '../errors.ts'

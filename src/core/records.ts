@@ -5,10 +5,10 @@
  * fails if it is not what the store has, and what would change nothing is decided again on what the store has.
  */
 
-import { endOfTurn } from '#channel/turn'
+import { endOfTurn } from '#core/turn'
 import { LRUCache } from '#lru-cache'
-import type { Store } from '../core/store.ts'
 import { StoreError } from '../errors.ts'
+import type { Store } from './store.ts'
 
 export interface RecordsOptions<T> {
   readonly store: Store
