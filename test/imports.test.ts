@@ -48,7 +48,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   secret: ['core', 'nano', 'errors'],
   extensions: ['core', 'x402', 'errors'],
   discovery: ['extensions', 'core', 'nano', 'x402'],
-  page: [...['core', 'rpc', 'nano', 'x402', 'errors', 'zod', 'lru-cache', 'npm:lean-qr', 'npm:lean-qr/extras/svg']],
+  arrivals: ['rpc', 'nano', 'lru-cache'],
+  page: [
+    ...[
+      'arrivals',
+      'core',
+      'rpc',
+      'nano',
+      'x402',
+      'errors',
+      'zod',
+      'lru-cache',
+      'npm:lean-qr',
+      'npm:lean-qr/extras/svg',
+    ],
+  ],
   options: [
     'page/page.ts',
     'extensions',

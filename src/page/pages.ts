@@ -2,6 +2,7 @@
  * Paywall pages: what a person's browser gets where a program gets JSON, and how the browser's payment is found and
  * presented. Every request still goes through the guard, as if the browser had sent the proof itself.
  */
+import { type ArrivalsOptions, createArrivals } from '../arrivals/index.ts'
 import type { Answers, Refused } from '../core/answer.ts'
 import { randomBytes } from '../core/bytes.ts'
 import type { Offers, Reopened } from '../core/cashier.ts'
@@ -16,7 +17,6 @@ import type { Header, HeaderReader, PresentedPayment } from '../x402/wire.ts'
 import { prefersHtml } from './accept.ts'
 import { type CookieScope, cookiePath, MAX_SESSIONS, readSessions, sessionCookie } from './cookies.ts'
 import type { PageOptions } from './options.ts'
-import { createPayments, type PaymentsOptions } from './payments.ts'
 import { createStatus, STATUS_HEADER, wantedOf } from './status.ts'
 import type { PageTexts } from './texts.ts'
 import { noticePage, offerPage } from './view.ts'
@@ -27,7 +27,7 @@ export interface Pages {
   close(): void
 }
 
-export interface PagesOptions extends PaymentsOptions {
+export interface PagesOptions extends ArrivalsOptions {
   /** The origin that clients know us by. Empty: the request's URL says it, if anything does. */
   readonly origin: string
   /** For how long after its expiry a session's payment is still taken. */
@@ -37,12 +37,12 @@ export interface PagesOptions extends PaymentsOptions {
 const LOOK_MS = 3_000
 
 export function createPages({ origin, claimWindowMs, ...view }: PagesOptions): Pages {
-  const payments = createPayments(view)
-  const status = createStatus(payments)
+  const arrivals = createArrivals(view)
+  const status = createStatus(arrivals)
 
   async function showPage(request: PaywallRequest, route: Route, options: PageOptions): Promise<Outcome> {
     const sessions = isVisit(request.headers) ? await reopen(request, route) : []
-    const sights = await Promise.all(sessions.map(({ quote }) => payments.look(wantedOf(quote), LOOK_MS)))
+    const sights = await Promise.all(sessions.map(({ quote }) => arrivals.look(wantedOf(quote), LOOK_MS)))
     const paid = sights.flatMap((sight, i) => ('hash' in sight && sessions[i] ? [{ ...sessions[i], ...sight }] : []))
     const unpaid = sessions.filter((_, i) => !('hash' in (sights[i] ?? {})))
     const scope = { path: cookiePath(targetOf(request)), secure: (origin || request.url).startsWith('https:') }
@@ -71,7 +71,7 @@ export function createPages({ origin, claimWindowMs, ...view }: PagesOptions): P
     },
     close() {
       status.close()
-      payments.close()
+      arrivals.close()
     },
   }
 }

@@ -39,17 +39,25 @@ export const script: Html = html`
     if (next === state || state === 'confirmed') return
     state = next
     find('state').textContent = texts[next]
+    find('state').className = next
     const at = steps.indexOf(next === 'cut' ? 'waiting' : next)
     for (const [i, step] of document.querySelectorAll('.steps li').entries()) {
       step.className = i < at || next === 'confirmed' ? 'done' : i === at ? 'now-at' : ''
       if (i === at) step.setAttribute('aria-current', 'step')
       else step.removeAttribute('aria-current')
     }
-    find('left').hidden = next !== 'waiting' && next !== 'cut'
-    find('pay').hidden = next === 'unknown' || next === 'expired' || next === 'seen' || next === 'confirmed'
-    find('renew').hidden = next !== 'expired' && next !== 'unknown'
+    place()
     if (next === 'unknown') find('renew').firstChild.textContent = texts.again
     if (next === 'confirmed') open()
+  }
+
+  // What can be done now.
+  function place() {
+    const paid = state === 'seen' || state === 'confirmed'
+    const payable = !paid && state !== 'unknown' && state !== 'expired' && Date.now() < endMs
+    find('left').hidden = !payable
+    find('pay').hidden = !payable
+    find('renew').hidden = paid || payable
   }
 
   async function open() {
@@ -73,6 +81,7 @@ export const script: Html = html`
     const clock = minutes + ':' + String(seconds % 60).padStart(2, '0')
     find('time').textContent = hours > 0 ? hours + ':' + clock : clock
     if (seconds === 0 && state === 'waiting') show('expired')
+    place()
   }
 
   const ask = (how) =>

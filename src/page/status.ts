@@ -3,13 +3,13 @@
  * the resource's own URL, with the page's cookie and nothing else, so that the seal is checked for this very request, and
  * it says one word, which is about this session alone.
  */
+import type { Arrivals, Sight, Wanted } from '../arrivals/index.ts'
 import { type Refused, refused } from '../core/answer.ts'
 import { encodeUtf8 } from '../core/bytes.ts'
 import type { Quote } from '../core/quote.ts'
 import { nanoAddress } from '../nano/index.ts'
 import { unref } from '../rpc/wait.ts'
 import type { Header } from '../x402/wire.ts'
-import type { Payments, Sight, Wanted } from './payments.ts'
 
 /** The header that asks: `events` or `now`. Another site's script may not send it without asking first, which we refuse. */
 export const STATUS_HEADER = 'Nano402-Page'
@@ -40,7 +40,7 @@ export const wantedOf = ({ payTo, amount, issuedAtMs }: Quote): Wanted => ({
   issuedAtMs,
 })
 
-export function createStatus(payments: Payments): Status {
+export function createStatus(arrivals: Arrivals): Status {
   const open = new Map<string, Set<() => void>>()
   let count = 0
 
@@ -88,7 +88,7 @@ export function createStatus(payments: Payments): Status {
       timers.forEach(unref)
       undo.push(() => timers.forEach(clearTimeout))
       for (const quote of quotes) {
-        const stop = payments.watch(wantedOf(quote), (sight) => {
+        const stop = arrivals.watch(wantedOf(quote), (sight) => {
           sights.set(quote, sight)
           if (sights.size === quotes.length) tell()
         })
@@ -105,7 +105,7 @@ export function createStatus(payments: Payments): Status {
       const session = live[0]?.id
       if (session === undefined) return json(404, 'unknown')
       if (asked !== 'events') {
-        return json(200, stateOf(live, await Promise.all(live.map((quote) => payments.look(wantedOf(quote), LOOK_MS)))))
+        return json(200, stateOf(live, await Promise.all(live.map((quote) => arrivals.look(wantedOf(quote), LOOK_MS)))))
       }
       const isFull = count >= MAX_STREAMS || (open.get(session)?.size ?? 0) >= MAX_STREAMS_OF_SESSION
       return isFull ? json(503, 'waiting') : refused('reply', 200, EVENTS, stream(live, session))

@@ -6,12 +6,26 @@ const LIGHT = { accent: '#1f5fd6', background: '#f4f5f7', text: '#14181f' } as c
 const DARK = { accent: '#7fb0ff', background: '#101318', text: '#eef1f5' } as const
 
 const coloursOf = ({ accent, background, text }: Required<PageColours>): Html =>
-  html`--accent:${accent};--background:${background};--text:${text};`
+  html`--accent:${accent};--background:${background};--text:${text};--on-accent:${inkOn(accent)};`
+
+const [WHITE, INK] = ['#fff', '#0b0e13']
+/** Above this luminance, black on it is easier to read than white (WCAG 2, contrast of 4.6 to either). */
+const LIGHT_FROM = 0.18
+
+/** The colour of letters on a button of this colour, so that whatever a brand has can be read. */
+function inkOn(colour: string): string {
+  const digits = colour.length === 4 ? colour.replace(/[^#]/g, '$&$&') : colour
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const share = Number.parseInt(digits.slice(at, at + 2), 16) / 255
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > LIGHT_FROM ? INK : WHITE
+}
 
 /** The contents of the style element. Colours are hexadecimal: they were checked when the paywall was made. */
 export const style = (light: PageColours = {}, dark: PageColours = {}): Html => html`
-:root{color-scheme:light dark;${coloursOf({ ...LIGHT, ...light })}--surface:#fff;--on-accent:#fff;--line:color-mix(in srgb,var(--text) 14%,transparent);--quiet:color-mix(in srgb,var(--text) 66%,var(--background));--good:#14804a;--warn:#9a5b00}
-@media (prefers-color-scheme:dark){:root{${coloursOf({ ...DARK, ...dark })}--surface:color-mix(in srgb,var(--text) 6%,var(--background));--on-accent:#0b0e13;--good:#5fd39a;--warn:#f0b35a}}
+:root{color-scheme:light dark;${coloursOf({ ...LIGHT, ...light })}--surface:#fff;--line:color-mix(in srgb,var(--text) 14%,transparent);--quiet:color-mix(in srgb,var(--text) 66%,var(--background));--good:#14804a;--warn:#9a5b00}
+@media (prefers-color-scheme:dark){:root{${coloursOf({ ...DARK, ...dark })}--surface:color-mix(in srgb,var(--text) 6%,var(--background));--good:#5fd39a;--warn:#f0b35a}}
 *{box-sizing:border-box}
 [hidden]{display:none!important}
 body{margin:0;background:var(--background);color:var(--text);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-text-size-adjust:100%}
@@ -45,6 +59,7 @@ button{flex:none;margin-top:-.2rem;padding:.3rem .7rem;font-size:.8125rem;backgr
 #renew a{display:inline-block}
 .notice{font-size:1.25rem;margin-bottom:1rem}
 #state{margin:0;font-weight:600;flex:1 1 18rem}
+#state.cut{padding:.75rem 1rem;border-radius:.6rem;border:1px solid var(--line);border-left:4px solid var(--warn)}
 .heard{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 #left{margin:0;color:var(--quiet);font-variant-numeric:tabular-nums;white-space:nowrap}
 .steps{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem;margin:0 0 1rem;padding:0;list-style:none;font-size:.8125rem;color:var(--quiet)}

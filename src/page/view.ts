@@ -118,6 +118,7 @@ function document({ options, nonce }: View, title: string, body: Html, head: Htm
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex">
+<link rel="icon" href="data:,">
 <title>${title}${site === undefined ? '' : ` · ${site}`}</title>
 ${head}
 <style nonce="${nonce}">${style(colours, darkColours)}</style>

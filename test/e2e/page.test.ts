@@ -1,7 +1,8 @@
 /** The paywall page in a real browser. `npm run e2e:page` walks through all of it. */
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { ALL_STEPS, CHROMIUM, runSteps } from '../page/steps.ts'
+import { ALL_STEPS, runSteps } from '../page/steps.ts'
+import { CHROMIUM } from '../page/visit.ts'
 
 /** On a machine of one's own a browser may be missing. */
 const hasBrowser = Boolean(process.env.CI) || existsSync(CHROMIUM)

@@ -233,6 +233,7 @@ test('the page says what it is told to say, and is small', async () => {
     title: 'The Review',
     logo,
     colours: { accent: '#123456' },
+    darkColours: { accent: '#fd0' },
     contact: 'a@b.example',
     language: 'de',
     texts: { waiting: 'Warte auf Zahlung' },
@@ -243,6 +244,9 @@ test('the page says what it is told to say, and is small', async () => {
     '<html lang="de">',
     'The Review',
     '--accent:#123456;',
+    '--on-accent:#fff;',
+    '--accent:#fd0;',
+    '--on-accent:#0b0e13;',
     'mailto:a@b.example',
     'Warte auf Zahlung',
   ]) {

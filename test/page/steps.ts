@@ -5,111 +5,14 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import express from 'express'
-import type { PaywallOptions } from 'nano402'
-import { formatXno, parsePaymentUri } from 'nano402/nano'
+import { formatXno } from 'nano402/nano'
 import { paywallPage } from 'nano402/page'
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { TEXTS } from '../../src/page/texts.ts'
-import { type Framework, frameworks, listen, type Served } from '../support/frameworks.ts'
-import { createWorld, type World } from '../support/world.ts'
-
-export const CHROMIUM = process.env.NANO402_CHROMIUM ?? '/usr/bin/chromium'
-
-export const openBrowser = (): Promise<Browser> =>
-  chromium.launch({
-    executablePath: CHROMIUM,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  })
-
-export interface StepContext {
-  readonly browser: Browser
-  readonly world: World
-  /** Keeps a picture. */
-  picture(page: Page, name: string): Promise<void>
-}
-
-export interface Step {
-  readonly name: string
-  run(context: StepContext): Promise<void>
-}
-
-const CONTENT = '<!doctype html><title>The report</title><h1>The paid report</h1>'
-
-const serve = ({ serve }: Framework, options: PaywallOptions): Promise<Served> =>
-  serve(options, ({ url }) =>
-    url.endsWith('/download')
-      ? {
-          headers: { 'Content-Type': 'text/csv', 'Content-Disposition': 'attachment; filename=report.csv' },
-          body: '1,2',
-        }
-      : { headers: { 'Content-Type': 'text/html; charset=utf-8' }, body: CONTENT },
-  )
-
-const nextHandler = frameworks.find(({ name }) => name.startsWith('Next')) as Framework
-const hono = frameworks.find(({ name }) => name === 'Hono') as Framework
-const express5 = frameworks.find(({ name }) => name === 'Express 5') as Framework
-
-const brand = {
-  title: 'The Example Review',
-  logo: `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0b7a5b"/><path d="M9 23V9l14 14V9" fill="none" stroke="#fff" stroke-width="3"/></svg>')}`,
-  colours: { accent: '#0b7a5b', background: '#f6f4ef' },
-  darkColours: { accent: '#4fd1a5' },
-  contact: 'help@example.com',
-}
-
-/** A shop and a browser window of its own, closed at the end. */
-async function visit(
-  { browser, world, picture }: StepContext,
-  how: {
-    readonly framework?: Framework
-    readonly options?: PaywallOptions
-    readonly window?: BrowserContextOptions
-    readonly path?: string
-  },
-  task: (parts: { page: Page; shop: Served; context: BrowserContext; url: string }) => Promise<void>,
-): Promise<void> {
-  const { framework = express5, options, window, path = '/reports/q3?full=1' } = how
-  const shop = await serve(framework, {
-    ...world.options,
-    confirmTimeoutMs: 500,
-    description: 'The report of the third quarter',
-    page: paywallPage(brand),
-    ...options,
-  })
-  const context = await browser.newContext(window)
-  context.setDefaultTimeout(10_000)
-  const page = await context.newPage()
-  const complaints: string[] = []
-  page.on('pageerror', (error) => complaints.push(error.message))
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !/status of (40[24]|503)|^Framing /.test(message.text()))
-      complaints.push(message.text())
-  })
-  try {
-    await task({ page, shop, context, url: `${shop.url}${path}` })
-    expect(complaints.join('; '), '')
-  } catch (error) {
-    await picture(page, 'failed')
-    throw new Error(`${error} ${complaints.join('; ')}`, { cause: error })
-  } finally {
-    await context.close()
-    await shop.close()
-  }
-}
-
-function expect(found: unknown, wanted: unknown): void {
-  if (found !== wanted) throw new Error(`expected ${JSON.stringify(wanted)}, found ${JSON.stringify(found)}`)
-}
-
-/** What the page asks: from its link, as a wallet would have it. */
-async function asked(page: Page) {
-  const uri = parsePaymentUri((await page.locator('#pay a.button').getAttribute('href')) ?? '')
-  if (uri.amount === undefined) throw new Error('The link names no amount.')
-  return { payTo: uri.address, amount: uri.amount }
-}
-
-const says = (page: Page, text: string) => page.locator('#state', { hasText: text }).waitFor()
-const content = (page: Page) => page.getByRole('heading', { name: 'The paid report' }).waitFor()
+import { type Framework, listen } from '../support/frameworks.ts'
+import { createWorld } from '../support/world.ts'
+import { looks } from './looks.ts'
+import { asked, content, expect, express5, hono, nextHandler, openBrowser, type Step, says, visit } from './visit.ts'
 
 const fromBillToContent = (framework: Framework): Step => ({
   name: `${framework.name}: from the 402 to the content, without a reload by hand`,
@@ -139,22 +42,6 @@ const fromBillToContent = (framework: Framework): Step => ({
       await picture(page, `${name}-4-again`)
     }),
 })
-
-const looks: readonly Step[] = [
-  ['dark', { colorScheme: 'dark' }],
-  ['phone', { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }],
-  ['phone-dark', { viewport: { width: 360, height: 740 }, isMobile: true, colorScheme: 'dark', deviceScaleFactor: 2 }],
-].map(([name, window]) => ({
-  name: `looks right: ${name}`,
-  run: (context: StepContext) =>
-    visit(context, { window: window as BrowserContextOptions }, async ({ page, url }) => {
-      await page.goto(url)
-      await says(page, TEXTS.waiting)
-      const isWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth')
-      expect(isWide, false)
-      await context.picture(page, `look-${name}`)
-    }),
-}))
 
 const steps: readonly Step[] = [
   {
@@ -338,22 +225,32 @@ const steps: readonly Step[] = [
       }),
   },
   {
-    name: 'the keyboard reaches everything, and copying is told aloud',
+    name: 'without a stream it asks again and again, and finds the payment all the same',
     run: (context) =>
-      visit(context, { window: { permissions: ['clipboard-read', 'clipboard-write'] } }, async ({ page, url }) => {
+      visit(context, {}, async ({ page, url }) => {
+        await page.route(url, (route) =>
+          route.request().headers()['nano402-page'] === 'events' ? route.fulfill({ status: 503 }) : route.continue(),
+        )
+        const asksNow = page.waitForRequest((request) => request.headers()['nano402-page'] === 'now')
         await page.goto(url)
-        const { amount } = await asked(page)
-        await page.keyboard.press('Tab')
-        await page.keyboard.press('Enter')
-        await page.locator('#said', { hasText: TEXTS.copied }).waitFor()
-        expect(await page.evaluate('navigator.clipboard.readText()'), formatXno(amount))
-        await context.picture(page, 'keyboard')
-        const reached: string[] = []
-        for (let i = 0; i < 5; i++) {
-          reached.push(String(await page.evaluate('document.activeElement.textContent.trim()')))
-          await page.keyboard.press('Tab')
-        }
-        for (const text of [TEXTS.open, TEXTS.walletsHeading]) expect(reached.includes(text), true)
+        await asksNow
+        const { payTo, amount } = await asked(page)
+        await context.world.buyer.send(payTo, amount)
+        await content(page)
+      }),
+  },
+  {
+    name: 'without a connection it says so, and goes on when there is one',
+    run: (context) =>
+      visit(context, {}, async ({ page, url }) => {
+        await page.route(url, (route) => (route.request().headers()['nano402-page'] ? route.abort() : route.continue()))
+        await page.goto(url)
+        const { payTo, amount } = await asked(page)
+        await says(page, TEXTS.offline)
+        await context.picture(page, 'offline')
+        await context.world.buyer.send(payTo, amount)
+        await page.unroute(url)
+        await content(page)
       }),
   },
 ]

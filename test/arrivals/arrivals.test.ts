@@ -2,7 +2,7 @@ import { serveDevnet } from 'nano402/devnet/server'
 import { derivePrivateKey, type NanoAddress } from 'nano402/nano'
 import { createFeed, createLedger, type NanoNode } from 'nano402/rpc'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
-import { createPayments, type Sight } from '../../src/page/payments.ts'
+import { createArrivals, type Sight } from '../../src/arrivals/index.ts'
 import { publish, walletOf } from '../devnet/wallet.ts'
 import { until } from '../support/wait.ts'
 import { createPurse, createWorld, freshAccount } from '../support/world.ts'
@@ -19,7 +19,7 @@ const ownAmount = () => PRICE + 31_415_926_535_897_932_384n + ++tags
 
 function open(node: NanoNode = devnet) {
   const ledger = createLedger({ node, nodes: [node], pollMs: 20 })
-  const payments = createPayments({ node, ledger, feed: undefined, pollMs: 20, lingerMs: 50 })
+  const payments = createArrivals({ node, ledger, feed: undefined, pollMs: 20, lingerMs: 50 })
   onTestFinished(() => {
     payments.close()
     ledger.close()
@@ -62,7 +62,7 @@ test('with a websocket it is heard of, and not waited for until the next look', 
   onTestFinished(() => served.close())
   const feed = createFeed({ url: served.wsUrl, accounts: [seller.account] })
   const ledger = createLedger({ node: served.devnet, nodes: [served.devnet], feed })
-  const payments = createPayments({ node: served.devnet, ledger, feed, pollMs: 60_000 })
+  const payments = createArrivals({ node: served.devnet, ledger, feed, pollMs: 60_000 })
   onTestFinished(() => {
     payments.close()
     ledger.close()

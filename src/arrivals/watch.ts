@@ -1,19 +1,9 @@
-/**
- * Finds payments by their amounts, which their tags make unlike any other. However many pages wait for one account, the
- * node is asked by one poller, and only while somebody waits. What is found here grants nothing: whoever presents it is
- * checked as everybody is.
- */
+/** One account that payments are awaited to: one poller, however many wait. */
 import { LRUCache } from '#lru-cache'
 import { addressToPublicKey, type BlockHash, type NanoAddress } from '../nano/index.ts'
-import {
-  accountHistory,
-  type ConfirmationFeed,
-  type Ledger,
-  type LedgerBlock,
-  type NanoNode,
-  receivable,
-} from '../rpc/index.ts'
+import { accountHistory, type Ledger, type LedgerBlock, type NanoNode, receivable } from '../rpc/index.ts'
 import { deferred, unref } from '../rpc/wait.ts'
+import { cutAmounts } from './cut.ts'
 
 /** A payment that somebody waits for. Only with a genuine seal: it makes the node be asked. */
 export interface Wanted {
@@ -29,26 +19,7 @@ export type Sight =
   | { readonly state: 'waiting' | 'cut' }
   | { readonly state: 'seen' | 'confirmed'; readonly hash: BlockHash }
 
-export interface Payments {
-  /** Tells what is known now, and each change. Gives back the way to stop. */
-  watch(wanted: Wanted, listener: (sight: Sight) => void): () => void
-  /** Looks once, together with whoever else does; gives what is known when that took too long. */
-  look(wanted: Wanted, timeoutMs: number): Promise<Sight>
-  close(): void
-}
-
-export interface PaymentsOptions {
-  readonly node: NanoNode
-  readonly ledger: Ledger
-  readonly feed: ConfirmationFeed | undefined
-  /** Pause between two looks. Default 1,000, and 5,000 while a websocket says when to look. */
-  readonly pollMs?: number
-  /** For how long a payment is looked for when nobody listens any more. Default 10,000. */
-  readonly lingerMs?: number
-}
-
-const WAITING: Sight = { state: 'waiting' }
-const MAX_ACCOUNTS = 256
+export const WAITING: Sight = { state: 'waiting' }
 /** For one account. Those that nobody listens to make room. */
 const MAX_WANTED = 10_000
 /** Pause between two looks, at least, however many ask. */
@@ -60,55 +31,6 @@ const BLOCKS_PER_LOOK = 100
 /** Payments that may have lost digits, looked up in one look. */
 const MAX_DOUBTFUL = 16
 
-export function createPayments({ node, ledger, feed, pollMs, lingerMs = 10_000 }: PaymentsOptions): Payments {
-  const watches = new Map<NanoAddress, Watch>()
-  const pause = () => pollMs ?? (feed?.state() === 'open' ? 5_000 : 1_000)
-
-  const watchFor = (account: NanoAddress): Watch | undefined => {
-    const known = watches.get(account)
-    if (known || watches.size >= MAX_ACCOUNTS) return known
-    const made = watchAccount(account, { node, ledger, lingerMs, pause, empty: () => watches.delete(account) })
-    watches.set(account, made)
-    feed?.watch(account)
-    return made
-  }
-  const stopListening = feed?.on((hash) => {
-    if (hash === undefined) for (const watch of watches.values()) watch.hurry()
-    else if (watches.size > 0) void hear(hash)
-  })
-  /** The feed only says when to look. */
-  const hear = async (hash: BlockHash) => {
-    const found = await ledger.find(hash).catch(() => undefined)
-    if (found) for (const watch of watches.values()) watch.note(hash, found)
-  }
-
-  return {
-    watch(wanted, listener) {
-      const watch = watchFor(wanted.account)
-      const entry = watch?.add(wanted)
-      listener(entry?.sight ?? WAITING)
-      if (!watch || !entry) return () => {}
-      entry.listeners.add(listener)
-      watch.hurry()
-      return () => {
-        entry.listeners.delete(listener)
-        entry.keepUntilMs = Date.now() + lingerMs
-      }
-    },
-    async look(wanted, timeoutMs) {
-      const watch = watchFor(wanted.account)
-      const entry = watch?.add(wanted)
-      if (!watch || !entry) return WAITING
-      if (entry.sight.state !== 'confirmed') await atMost(timeoutMs, watch.nextLook())
-      return entry.sight
-    },
-    close() {
-      stopListening?.()
-      for (const watch of watches.values()) watch.close()
-    },
-  }
-}
-
 interface Entry {
   readonly wanted: Wanted
   readonly listeners: Set<(sight: Sight) => void>
@@ -117,7 +39,7 @@ interface Entry {
   keepUntilMs: number
 }
 
-interface Watch {
+export interface Watch {
   /** Undefined: too many are looked for. */
   add(wanted: Wanted): Entry | undefined
   /** A block as the ledger has it. */
@@ -129,14 +51,16 @@ interface Watch {
   close(): void
 }
 
-interface WatchOptions extends Pick<PaymentsOptions, 'node' | 'ledger'> {
+export interface WatchOptions {
+  readonly node: NanoNode
+  readonly ledger: Ledger
   readonly lingerMs: number
   pause(): number
   /** Nobody looks for anything any more. */
   empty(): void
 }
 
-function watchAccount(account: NanoAddress, { node, ledger, lingerMs, pause, empty }: WatchOptions): Watch {
+export function watchAccount(account: NanoAddress, { node, ledger, lingerMs, pause, empty }: WatchOptions): Watch {
   const key = addressToPublicKey(account)
   const entries = new Map<bigint, Entry>()
   /** By what is left of an amount when its last digits are cut off. */
@@ -280,30 +204,4 @@ function watchAccount(account: NanoAddress, { node, ledger, lingerMs, pause, emp
       wake?.()
     },
   }
-}
-
-/** What is sent in place of an amount by a wallet that knows so many decimals and no more: cut off, or rounded. */
-function cutAmounts(amount: bigint): ReadonlySet<bigint> {
-  const found = new Set<bigint>()
-  // From 20 decimals down to 4. What is left is nearly all of it, or it would not look like it to anybody.
-  for (let unit = 10n ** 10n; unit <= 10n ** 26n; unit *= 10n) {
-    const below = amount - (amount % unit)
-    for (const cut of [below, below + unit]) if (isNear(cut, amount)) found.add(cut)
-  }
-  found.delete(amount)
-  return found
-}
-
-const isNear = (cut: bigint, amount: bigint) => {
-  const difference = cut > amount ? cut - amount : amount - cut
-  return difference * 10n < amount
-}
-
-async function atMost(ms: number, task: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([task, late])
-  clearTimeout(timer)
 }
