@@ -18,13 +18,21 @@ export type PaidHandler<C> = (request: Request, context: PaidContext<C>) => Resp
 type Handler<C> = (request: Request, context: C) => Promise<Response>
 
 /**
- * Wraps a route handler so that it runs only for requests that paid: `export const GET = paywall({ price: '0.001' }, handler)`.
+ * Wraps a route handler so that it runs only for requests that paid. Everything comes from the environment.
  *
- * @param options - Options, or an instance of `createPaywall`; left out, everything comes from the environment. They are
- * read at the first request, because `next build` imports every route.
- * @throws `ConfigError` (`ERR_CONFIG`) at once, for an option that is wrong.
+ * @example
+ * export const GET = paywall((_request, { payment }) => Response.json({ paidBy: payment.payer }))
  */
 export function paywall<C extends object>(handler: PaidHandler<C>): Handler<C>
+/**
+ * Wraps a route handler so that it runs only for requests that paid.
+ *
+ * @param options - Options, or an instance of `createPaywall`. What they leave out comes from the environment, which is
+ * read at the first request, because `next build` imports every route.
+ * @throws `ConfigError` (`ERR_CONFIG`) at once, for an option that is wrong.
+ * @example
+ * export const GET = paywall({ price: '0.001' }, (_request, { payment }) => Response.json({ paidBy: payment.payer }))
+ */
 export function paywall<C extends object>(options: PaywallOptions | Paywall, handler: PaidHandler<C>): Handler<C>
 export function paywall<C extends object>(
   ...args: [PaidHandler<C>] | [PaywallOptions | Paywall, PaidHandler<C>]
@@ -40,7 +48,12 @@ export function paywall<C extends object>(
   }
 }
 
-/** What the deployment says about itself: `export const GET = routes()` in `app/.well-known/x402/route.ts` and beside it. */
+/**
+ * What the deployment says about itself, for `app/.well-known/x402/route.ts` and beside it.
+ *
+ * @example
+ * export const GET = routes()
+ */
 export function routes(options: PaywallOptions | Paywall = {}) {
   let answer: SelfRoutes | undefined
   return async (request: Request): Promise<Response> => {

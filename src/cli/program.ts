@@ -54,7 +54,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-function makeProgram(terminal: Terminal): CommandUnknownOpts {
+/** The whole command line, to be parsed. */
+export function makeProgram(terminal: Terminal): CommandUnknownOpts {
   const { version } = createRequire(import.meta.url)('nano402/package.json') as { version: string }
   const program = new Command('nano402')
     .description('Charge for any HTTP API per request in Nano (XNO), and pay for one.')

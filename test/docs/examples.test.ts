@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
+import { PAGES } from './pages.ts'
 
 interface Block {
   readonly file: string
@@ -91,10 +92,9 @@ const asModule = ({ setup, code, worth }: Block) =>
     : `${setup}\nexport const actual = async () => (\n${code}\n)\nexport const expected = () => (\n${worth}\n)\n`
 
 const sources = [...(await filesIn('src', '.ts')), ...(await filesIn('adapters', '.ts'))]
-const pages = ['README.md', ...(await filesIn('docs', '.md'))]
 const blocks = [
   ...(await Promise.all(sources.map(async (file) => examplesIn(file, await read(file))))).flat(),
-  ...(await Promise.all(pages.map(async (file) => blocksIn(file, await read(file))))).flat(),
+  ...(await Promise.all(PAGES.map(async (file) => blocksIn(file, await read(file))))).flat(),
 ].map((block, i) => ({ ...block, path: fileNamedIn(block) ?? `${i}.ts` }))
 
 let compilerSays = ''
@@ -136,6 +136,6 @@ test.each([...new Set(blocks.map(({ file }) => file))])('the examples in %s are 
 })
 
 test('every @example and every ```ts is found', async () => {
-  const written = await Promise.all([...sources, ...pages].map(read))
+  const written = await Promise.all([...sources, ...PAGES].map(read))
   expect(blocks).toHaveLength(written.join('\n').match(/@example\s|^```ts\b/gm)?.length ?? 0)
 })

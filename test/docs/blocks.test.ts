@@ -1,0 +1,61 @@
+/**
+ * Every fenced block of every page, by its language. TypeScript is compiled elsewhere: `ts` by examples.test.ts, and
+ * `typescript`, which needs the packages of others, by test/interop/docs.test.ts.
+ */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parse as parseYaml } from 'yaml'
+import { ROOT } from '../support/child.ts'
+import { faultsOf } from './commands.ts'
+import { type Fenced, fencedIn, PAGES } from './pages.ts'
+
+const { services } = parseYaml(readFileSync(join(ROOT, 'deploy/compose.yaml'), 'utf8'), { merge: true })
+const redisSettings: string = services['redis-vendor'].command.join(' ')
+
+/** What is wrong with a block: nothing, or sentences. */
+const CHECKS: Readonly<Record<string, (block: Fenced) => readonly string[]>> = {
+  ts: () => [],
+  'ts run': () => [],
+  typescript: ({ page }) => (page === 'docs/x402.md' ? [] : ['Nothing compiles this: write ts.']),
+  text: () => [],
+  json: ({ code }) => faultsOfParsing(() => JSON.parse(code)),
+  yaml: ({ code }) => faultsOfParsing(() => parseYaml(code)),
+  sh: ({ code }) => faultsOf(code),
+  /** Compared with what the code writes by protocol.test.ts. */
+  http: ({ comment = '' }) => (comment.startsWith('exchange in ') ? [] : ['No test writes this.']),
+  /** Settings of Redis, as those of deploy/, which a test starts. */
+  ini: ({ code }) =>
+    code
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#') && !redisSettings.includes(`--${line}`))
+      .map((line) => `deploy/compose.yaml does not set ${line}.`),
+}
+
+function faultsOfParsing(parse: () => unknown): readonly string[] {
+  try {
+    parse()
+    return []
+  } catch (error) {
+    return [String(error)]
+  }
+}
+
+test.each(PAGES)('each block in %s is what its language says, and its commands are there', (page) => {
+  for (const block of fencedIn(page)) {
+    const check = CHECKS[block.language] ?? (() => [`No test knows the language '${block.language}'.`])
+    expect(check(block), block.where).toEqual([])
+  }
+})
+
+test('a command that is not there is found', () => {
+  expect(faultsOf('npx nano402 pay --frobnicate https://a.example')).not.toEqual([])
+  expect(faultsOf('npx nano402 pay')).not.toEqual([])
+  expect(faultsOf('npx nano402 wallets create')).not.toEqual([])
+  expect(faultsOf('npm run docs:biuld')).not.toEqual([])
+  expect(faultsOf('npm run attack -- --onyl R2')).not.toEqual([])
+  expect(faultsOf('NANO402_STROE=memory npx nano402 doctor')).not.toEqual([])
+  expect(faultsOf('openssl rand -hex 32 | nano403 doctor')).not.toEqual([])
+  expect(faultsOf('A=$(nano402 nothing) npm start')).not.toEqual([])
+})
