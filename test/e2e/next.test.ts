@@ -1,12 +1,15 @@
 /** examples/next, a real Next.js application with a lock of its own: built without any environment, started, and paid. */
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPayer, type Payer } from 'nano402/client'
 import { type ServedDevnet, serveDevnet } from 'nano402/devnet/server'
-import { derivePrivateKey } from 'nano402/nano'
+import { derivePrivateKey, parseXno } from 'nano402/nano'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { TEXTS } from '../../src/page/texts.ts'
 import { INTERNAL_HEADERS } from '../attack/list/disguises.ts'
+import { asked, CHROMIUM, openBrowser, says } from '../page/visit.ts'
 import { type Child, ROOT, startChild } from '../support/child.ts'
 import { installOnce } from '../support/registry.ts'
 import { buy, challengeOf, createPurse, offerOf, type Purse, proofHeader } from '../support/world.ts'
@@ -68,6 +71,7 @@ describe.skipIf(!isInstalled)('examples/next', () => {
     shop = await startApp({
       NANO402_NETWORK: 'nano:devnet',
       NANO402_RPC_URL: served.url,
+      POCKET_RPC_URL: served.url,
       NANO402_PAY_TO: seller.account,
       NANO402_PRICE: '0.001',
       NANO402_STORE: `sqlite:${join(directory, 'claims.sqlite')}`,
@@ -99,6 +103,37 @@ describe.skipIf(!isInstalled)('examples/next', () => {
     expect(await (await fetch(`${shop.url}/free`)).json()).toEqual({ price: 'nothing' })
     expect(await (await fetch(shop.url)).text()).toContain('costs nothing')
   })
+
+  test.runIf(process.env.CI || existsSync(CHROMIUM))(
+    'in a browser, a person buys the guide on a page, and the page a quote out of its pocket',
+    async () => {
+      const browser = await openBrowser()
+      try {
+        const page = await browser.newPage()
+        const picture = (name: string) => page.screenshot({ path: join(ROOT, 'test-artifacts/next', `${name}.png`) })
+        await page.goto(shop.url)
+        await page.getByRole('link', { name: 'The guide' }).click()
+        await says(page, TEXTS.waiting)
+        await picture('1-guide')
+        const { payTo, amount } = await asked(page)
+        await buyer.send(payTo, amount)
+        await page.getByText('Turn left').waitFor()
+        await picture('2-bought')
+
+        await page.goto(shop.url)
+        const pocket = await page.locator('#pocket', { hasText: /^nano_/ }).innerText()
+        await page.getByRole('button', { name: 'Buy a quote' }).click()
+        await page.getByText(/send XNO to it/).waitFor()
+        await picture('3-empty-pocket')
+        await served.devnet.faucet(pocket, parseXno('0.01'))
+        await page.getByRole('button', { name: 'Buy a quote' }).click()
+        await page.getByText('Bid 1.01, ask 1.02.').waitFor()
+        await picture('4-quote')
+      } finally {
+        await browser.close()
+      }
+    },
+  )
 
   describe.each(ROUTES)('$name', (route) => {
     const init = initOf(route)
