@@ -32,6 +32,7 @@ export {
 export type {
   ChannelOptions,
   DeploymentOptions,
+  FiatPrice,
   PaywallOptions,
   Price,
   RouteOptions,
@@ -39,6 +40,7 @@ export type {
   WalletOption,
 } from './options.ts'
 export { checkOptions } from './options.ts'
+export { type Pool, pool } from './pay-to.ts'
 export { type CloseOptions, createPaywall, type Description, type Paywall, type PaywallRoute } from './paywall.ts'
 export type { FacilitatorAddress } from './remote/ask.ts'
 export type { NanoNode, NodeAnswer } from './rpc/node.ts'

@@ -13,14 +13,27 @@ import type { Endpoint, NanoNode, Network } from './rpc/index.ts'
 import { WIRE_NAMES, type WireName } from './x402/wires.ts'
 import * as z from './zod.ts'
 
-/** `'0.001'` or `'0.001 XNO'`, or `{ raw }` with a bigint or decimal digits. Never a number, and never another currency. */
+/** `'0.001'` or `'0.001 XNO'`, or `{ raw }` with a bigint or decimal digits. Never a number. */
 export type Price = string | { readonly raw: bigint | string }
+
+/** A price in dollars, by the rate of the moment in which it is offered. An offer keeps its amount until it expires. */
+export interface FiatPrice {
+  /** Dollars as decimal text, such as `'0.01'`. */
+  readonly usd: string
+  /** `rates({ sources })` of `nano402/rates`. */
+  readonly rates: {
+    /** What so many dollars are in raw. Throws or rejects where there is no rate: nobody is served then. */
+    toRaw(usd: string): bigint | Promise<bigint>
+    /** Ends what it does by itself. */
+    close(): void
+  }
+}
 
 /** What may differ from route to route. */
 export interface RouteOptions {
   /** [NANO402_PRICE] What one request costs, or a function that says so. Required. */
-  readonly price?: Price | ((request: RequestView) => Price | Promise<Price>)
-  /** [NANO402_PAY_TO] The account that is paid, or a function that says so. Required. */
+  readonly price?: Price | FiatPrice | ((request: RequestView) => Price | FiatPrice | Promise<Price | FiatPrice>)
+  /** [NANO402_PAY_TO, comma-separated] The account that is paid, `pool(accounts)`, or a function that says so. Required. */
   readonly payTo?: string | ((request: RequestView) => string | Promise<string>)
   /** Names the route in events, metrics and traces. Default `default`. */
   readonly name?: string
@@ -190,7 +203,17 @@ function makeSchemas() {
   ])
 
   const route = {
-    price: z.optional(z.union([z.string(), z.strictObject({ raw: z.union([z.bigint(), z.string()]) }), func])),
+    price: z.optional(
+      z.union([
+        z.string(),
+        z.strictObject({ raw: z.union([z.bigint(), z.string()]) }),
+        z.strictObject({
+          usd: z.string().check(z.regex(/^(?![0.]*$)(0|[1-9]\d{0,8})(\.\d{1,30})?$/)),
+          rates: objectWith('toRaw', 'close'),
+        }),
+        func,
+      ]),
+    ),
     payTo: z.optional(z.union([z.string(), func])),
     name: z.optional(z.string()),
     description: z.optional(z.string()),
@@ -273,8 +296,8 @@ const schemas = () => {
 
 /** What each option is, for the message that says it is wrong. */
 const EXPECTED: Readonly<Record<string, string>> = {
-  price: "text such as '0.001' (XNO), { raw }, or a function of the request",
-  payTo: 'a Nano account, or a function of the request',
+  price: "text such as '0.001' (XNO), { raw }, { usd: '0.01', rates }, or a function of the request",
+  payTo: 'a Nano account, pool(accounts), or a function of the request',
   maxTimeoutSeconds: 'an integer from 1 to 86400, in seconds',
   attempts: 'an integer of at least 1',
   priceBodyLimit: 'an integer of at least 0, in bytes',

@@ -17,6 +17,7 @@ import { askForIdentifier, paymentIdentifier } from './extensions/payment-identi
 import {
   checkOptions,
   checkRouteOptions,
+  type FiatPrice,
   type PaywallOptions,
   processEnvironment,
   type RouteOptions,
@@ -25,7 +26,8 @@ import {
 } from './options.ts'
 import type { PaywallPage } from './page/page.ts'
 import type { Pages } from './page/pages.ts'
-import { createPricing, fixedTerms } from './pricing.ts'
+import { fixedAccounts } from './pay-to.ts'
+import { createPricing, fixedTerms, isFiat } from './pricing.ts'
 import type { Network } from './rpc/index.ts'
 import { joinWires, SESSION_ONLY, versionsOf, WITHOUT_EXTENSIONS, type WireName } from './x402/wires.ts'
 
@@ -35,10 +37,14 @@ export interface Description {
   readonly network: Network
   readonly schemes: readonly string[]
   readonly asset: 'XNO'
-  /** In raw, without a tag. Undefined: it depends on the request. */
+  /** In raw, without a tag. Undefined: it depends on the request, or on the rate of the day. */
   readonly amount: string | undefined
-  /** Undefined: it depends on the request. */
+  /** The price in dollars, if it is in dollars. */
+  readonly usd?: string
+  /** Undefined: it depends on the request, or is one of the pool. */
   readonly payTo: string | undefined
+  /** The accounts, if there are several. */
+  readonly pool?: readonly string[]
   readonly maxTimeoutSeconds: number
   readonly description?: string
   readonly mimeType?: string
@@ -105,6 +111,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const x402Versions = versionsOf(wireNames)
   const signer = signerFor(deployment)
   const listings = new Map<string, Listing>()
+  const rates = new Set<FiatPrice['rates']>()
   const traffic = createTraffic(answers)
   let pages: Pages | undefined
   const openPages = (page: PaywallPage, view: NetworkView): Pages => {
@@ -119,8 +126,9 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     const { name = 'default', description, mimeType } = route
     requirePayable(route, wireNames)
     const view = route.page && pageView(deployment, backing.view)
-    const page = route.page && view && { pages: openPages(route.page, view), options: route.page.options }
-    if (typeof route.payTo === 'string') backing.watch(route.payTo)
+    const fiat = isFiat(route.price) ? route.price : undefined
+    const pageOptions = { ...route.page?.options, ...(fiat && { usd: fiat.usd }) }
+    const page = route.page && view && { pages: openPages(route.page, view), options: pageOptions }
     const maxTimeoutMs = maxTimeoutSeconds * 1000
     const pricing = {
       ...createPricing(route, isChannelOnly ? undefined : depositAccount),
@@ -128,7 +136,20 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       realm,
       priceBodyLimit,
       maxTimeoutMs,
+      ...(fiat && { floats: true }),
     }
+    const accounts = (route.payTo !== undefined && fixedAccounts(route.payTo)) || []
+    if (isChannelOnly && accounts.length > 1) {
+      throw new ConfigError("Channels take deposits at the wallet's account, and pay no pool: leave out payTo.")
+    }
+    for (const account of accounts) backing.watch(account)
+    const { modes, unit } = deployment.channel ?? {}
+    if (fiat && unit === undefined && modes && !modes.includes('voucher-ed25519')) {
+      throw new ConfigError(
+        'Tokens of one unit cannot follow a price in dollars: add voucher-ed25519 to channel.modes.',
+      )
+    }
+    if (fiat) rates.add(fiat.rates)
     const extensions: readonly Extension[] = [
       ...(signer ? [offerReceipt(signer)] : []),
       ...(route.paymentIdentifier
@@ -167,7 +188,8 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     if (discovery?.path !== undefined) {
       const { path } = discovery
       const options = { ...discovery, path }
-      listings.set(`${methodOf(discovery)} ${path}`, { options, route: completed, listedAtMs: Date.now() })
+      const about = { options, usd: fiat?.usd, accounts, listedAtMs: Date.now() }
+      listings.set(`${methodOf(discovery)} ${path}`, { ...about, route: completed })
     }
     return {
       guard: (request) =>
@@ -181,7 +203,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
         network,
         schemes: await backing.schemes(),
         asset: 'XNO',
-        ...fixedTerms(route),
+        ...fixedTerms(route, accounts),
         maxTimeoutSeconds,
         ...(description !== undefined && { description }),
         ...(mimeType !== undefined && { mimeType }),
@@ -218,6 +240,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
           [...listings.values()].map(async (listing) => ({
             method: methodOf(listing.options),
             path: listing.options.path,
+            usd: listing.usd,
             resource: await describeResource(listing),
           })),
         ),
@@ -227,6 +250,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     async close({ timeoutMs = 30_000 } = {}) {
       await traffic.drain(timeoutMs)
       pages?.close()
+      for (const one of rates) one.close()
       await backing.close()
     },
   }

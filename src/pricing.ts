@@ -2,8 +2,9 @@
 import type { Pricing } from './core/quote.ts'
 import { roundPrice, TAG_MODULUS } from './core/quote.ts'
 import { ConfigError, PaywallError, PriceError } from './errors.ts'
-import { addressToPublicKey, MAX_RAW, nanoAddress, parseRaw, parseXno, raw } from './nano/index.ts'
-import type { Price, RouteOptions } from './options.ts'
+import { MAX_RAW, parseRaw, parseXno, raw } from './nano/index.ts'
+import type { FiatPrice, Price, RouteOptions } from './options.ts'
+import { drawFrom, fixedAccounts, parsePayTo } from './pay-to.ts'
 
 type Priced = Pick<Pricing, 'price' | 'payTo'>
 
@@ -16,19 +17,29 @@ export function createPricing({ price, payTo }: RouteOptions, depositAccount?: s
   return { price: createPrice(price), payTo: createPayTo(payTo, depositAccount) }
 }
 
-/** What of a route's terms does not depend on the request, as its 402s say it. */
-export const fixedTerms = ({ price, payTo }: RouteOptions) => ({
-  amount: price === undefined || typeof price === 'function' ? undefined : roundPrice(parsePrice(price)).toString(),
-  payTo: typeof payTo === 'string' ? payTo : undefined,
-})
+/** What of a route's terms does not depend on the request, as its 402s say it. `accounts`: those that are known. */
+export function fixedTerms({ price }: RouteOptions, accounts: readonly string[]) {
+  const isXno = price !== undefined && typeof price !== 'function' && !isFiat(price)
+  return {
+    amount: isXno ? roundPrice(parsePrice(price)).toString() : undefined,
+    ...(isFiat(price) && { usd: price.usd }),
+    payTo: accounts.length === 1 ? accounts[0] : undefined,
+    ...(accounts.length > 1 && { pool: accounts }),
+  }
+}
+
+/** Whether a price is in dollars, which a rate of the day turns into raw. */
+export const isFiat = (price: unknown): price is FiatPrice =>
+  typeof price === 'object' && price !== null && 'usd' in price
 
 function createPrice(price: RouteOptions['price']): Priced['price'] {
   if (price === undefined) {
     throw new ConfigError("No price. Set NANO402_PRICE or the option price, such as price: '0.001' (XNO).")
   }
   if (typeof price === 'function') {
-    return (view) => guarded(() => price(view), parsePrice)
+    return (view) => guarded(() => price(view), amountOf)
   }
+  if (isFiat(price)) return () => guarded(() => price, amountOf)
   try {
     const amount = parsePrice(price)
     if (amount < TAG_MODULUS) throw new PriceError('It must be at least 0.0000000001 XNO (10^20 raw).')
@@ -47,30 +58,38 @@ function createPayTo(payTo: RouteOptions['payTo'], depositAccount: string | unde
     if (account !== depositAccount) return account
     throw new PriceError('It is the account of the wallet, which holds deposits and must be used for nothing else.')
   }
-  if (typeof payTo === 'function') return (view) => guarded(() => payTo(view), parse)
   try {
-    const account = parse(payTo)
-    return () => account
+    const accounts = fixedAccounts(payTo)?.map(parse)
+    if (accounts) return () => drawFrom(accounts)
   } catch (error) {
     throw new ConfigError(`NANO402_PAY_TO (option payTo) is not an account that can be paid. ${messageOf(error)}`)
   }
+  return (view) => guarded(() => (payTo as Exclude<typeof payTo, string>)(view), parse)
 }
 
 /** Runs an operator's function; whatever goes wrong in it is a `PriceError`, so nobody is billed and nothing is served. */
-function guarded<T, R>(run: () => T | Promise<T>, parse: (value: T) => R): R | Promise<R> {
+function guarded<T, R>(run: () => T | Promise<T>, parse: (value: T) => R | Promise<R>): R | Promise<R> {
   const fail = (cause: unknown): never => {
     if (!(cause instanceof PaywallError) && !(cause instanceof Error)) throw cause // a signal of the guard's own
     throw cause instanceof PriceError ? cause : new PriceError('The price function failed.', { cause })
   }
   try {
     const value = run()
-    return value instanceof Promise ? value.then(parse).catch(fail) : parse(value)
+    const parsed = value instanceof Promise ? value.then(parse) : parse(value)
+    return parsed instanceof Promise ? parsed.catch(fail) : parsed
   } catch (cause) {
     return fail(cause)
   }
 }
 
-/** Reads a price. @throws `PriceError`, `AmountError` */
+/** What a price is in raw; one in dollars waits for a rate where none is fresh. */
+function amountOf(price: Price | FiatPrice): bigint | Promise<bigint> {
+  if (!isFiat(price)) return parsePrice(price)
+  const amount = price.rates.toRaw(price.usd)
+  return amount instanceof Promise ? amount.then((raw) => parsePrice({ raw })) : parsePrice({ raw: amount })
+}
+
+/** Reads a price in XNO or raw. @throws `PriceError`, `AmountError` */
 export function parsePrice(price: Price): bigint {
   const amount = typeof price === 'string' ? parseXnoText(price) : parseRawPrice(price)
   if (amount > MAX_RAW - 2n * TAG_MODULUS) throw new PriceError('It is more than a Nano block can carry.')
@@ -80,7 +99,7 @@ export function parsePrice(price: Price): bigint {
 function parseXnoText(text: string): bigint {
   const [, xno, unit] = /^\s*(\S+?)(?:\s+(\S+))?\s*$/.exec(text) ?? []
   if (!xno || (unit !== undefined && unit !== 'XNO') || /^[$€£]/.test(xno)) {
-    throw new PriceError(`Prices are in XNO: write '0.001' or '0.001 XNO', or { raw } for raw.`)
+    throw new PriceError(`Prices are in XNO: write '0.001', { raw } for raw, or { usd: '0.01', rates } for dollars.`)
   }
   return parseXno(xno)
 }
@@ -90,13 +109,6 @@ function parseRawPrice(price: unknown): bigint {
   if (typeof value === 'bigint') return raw(value)
   if (typeof value === 'string') return parseRaw(value)
   throw new PriceError("A price is text such as '0.001' (XNO), or { raw } with a bigint or decimal digits.")
-}
-
-/** Reads an account to be paid. @throws `InvalidValueError`, `PriceError` */
-export function parsePayTo(account: string): string {
-  const address = nanoAddress(account)
-  if (/^0+$/.test(addressToPublicKey(address))) throw new PriceError('It is the account that burns what it gets.')
-  return address
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : '')

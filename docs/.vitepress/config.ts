@@ -36,6 +36,7 @@ export default defineConfig({
           { text: 'Production checklist', link: '/guide/production' },
           { text: 'Nodes and work', link: '/guide/nodes' },
           { text: 'Redis', link: '/guide/redis' },
+          { text: 'Dollars and pools', link: '/prices' },
           { text: 'Channels', link: '/channels' },
           { text: 'Agents with budgets', link: '/guide/agents' },
           { text: 'Testing your paid API', link: '/guide/testing' },

@@ -29,6 +29,8 @@ export interface Quote {
 export interface Pricing {
   /** The price in raw. Throws or rejects: no price, so no answer. */
   price(view: RequestView): bigint | Promise<bigint>
+  /** Whether the price of one and the same request follows a rate. */
+  readonly floats?: boolean
   /** The account to pay. */
   payTo(view: RequestView): string | Promise<string>
   readonly network: string

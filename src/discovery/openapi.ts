@@ -12,6 +12,8 @@ export interface PricedOperation {
   readonly method: string
   /** `/items/:id` */
   readonly path: string
+  /** Its price in dollars, if it is in dollars. */
+  readonly usd: string | undefined
   /** Undefined: its price depends on the request. */
   readonly resource: DiscoveredResource | undefined
 }
@@ -19,7 +21,7 @@ export interface PricedOperation {
 /** A copy in which each operation that is charged for says so: `x-payment-info`, and the response 402. */
 export function enrichOpenApi<D extends OpenApiDocument>(document: D, operations: readonly PricedOperation[]): D {
   const paths: Record<string, Readonly<Record<string, unknown>>> = { ...document.paths }
-  for (const { method, path, resource } of operations) {
+  for (const { method, path, usd, resource } of operations) {
     const template = path.replace(/:(\w+)/g, '{$1}')
     const name = method.toLowerCase()
     const operation = paths[template]?.[name]
@@ -31,7 +33,7 @@ export function enrichOpenApi<D extends OpenApiDocument>(document: D, operations
         ...operation,
         'x-payment-info': {
           protocols: [{ x402: {} }],
-          price: priceOf(resource),
+          price: usd === undefined ? priceOf(resource) : { mode: 'fixed', currency: 'USD', amount: usd },
           ...(resource && { accepts: resource.accepts }),
         },
         responses: { 402: PAYMENT_REQUIRED, ...responses },

@@ -23,6 +23,10 @@ export interface DiscoveredResource {
 export interface Listing {
   readonly options: DiscoveryOptions & { readonly path: string }
   route(): Promise<Pick<Route, 'cashier' | 'resource'>>
+  /** Its price in dollars, if it is in dollars. */
+  readonly usd: string | undefined
+  /** Whom it may ask to be paid, where that is known. */
+  readonly accounts: readonly string[]
   /** Unix time in ms. */
   readonly listedAtMs: number
 }
@@ -31,6 +35,7 @@ export interface Listing {
 export async function describeResource({
   options,
   route,
+  accounts,
   listedAtMs,
 }: Listing): Promise<DiscoveredResource | undefined> {
   const request = exampleRequest(options)
@@ -43,7 +48,11 @@ export async function describeResource({
     type: 'http',
     x402Version: X402_VERSION,
     accepts: distinct(
-      offers.accepts.map(({ extra: _, amount, ...offer }) => ({ ...offer, amount: withoutTag(amount) })),
+      offers.accepts.flatMap(({ extra: _, amount, ...offer }) => {
+        const listed = { ...offer, amount: withoutTag(amount) }
+        // Of a pool a 402 names one, and a list all of them.
+        return accounts.includes(offer.payTo) ? accounts.map((payTo) => ({ ...listed, payTo })) : [listed]
+      }),
     ),
     lastUpdated: new Date(listedAtMs).toISOString(),
     ...about,

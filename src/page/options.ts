@@ -27,6 +27,12 @@ export interface PageOptions {
   readonly texts?: Partial<PageTexts>
 }
 
+/** What a route adds to them. */
+export interface RoutePageOptions extends PageOptions {
+  /** What it costs in dollars, if its price is in dollars. */
+  readonly usd?: string
+}
+
 function makeSchema() {
   const text = z.string().check(z.maxLength(2_000))
   const colour = z.optional(z.string().check(z.regex(/^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})$/)))

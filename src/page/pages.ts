@@ -16,14 +16,14 @@ import { type SessionOffer, sessionOffer, sessionPayment } from '../x402/session
 import type { Header, HeaderReader, PresentedPayment } from '../x402/wire.ts'
 import { prefersHtml } from './accept.ts'
 import { type CookieScope, cookiePath, MAX_SESSIONS, readSessions, sessionCookie } from './cookies.ts'
-import type { PageOptions } from './options.ts'
+import type { RoutePageOptions } from './options.ts'
 import { createStatus, STATUS_HEADER, wantedOf } from './status.ts'
 import type { PageTexts } from './texts.ts'
 import { noticePage, offerPage } from './view.ts'
 
 export interface Pages {
   /** Decides about one request, as the guard does, and answers browsers with pages. Never rejects. */
-  guard(request: PaywallRequest, route: Route, options: PageOptions): Promise<Outcome>
+  guard(request: PaywallRequest, route: Route, options: RoutePageOptions): Promise<Outcome>
   close(): void
 }
 
@@ -40,7 +40,7 @@ export function createPages({ origin, claimWindowMs, ...view }: PagesOptions): P
   const arrivals = createArrivals(view)
   const status = createStatus(arrivals)
 
-  async function showPage(request: PaywallRequest, route: Route, options: PageOptions): Promise<Outcome> {
+  async function showPage(request: PaywallRequest, route: Route, options: RoutePageOptions): Promise<Outcome> {
     const sessions = isVisit(request.headers) ? await reopen(request, route) : []
     const sights = await Promise.all(sessions.map(({ quote }) => arrivals.look(wantedOf(quote), LOOK_MS)))
     const paid = sights.flatMap((sight, i) => ('hash' in sight && sessions[i] ? [{ ...sessions[i], ...sight }] : []))
@@ -108,7 +108,7 @@ interface PaidSession extends Reopened {
 /** One request of a browser. */
 interface Visit {
   readonly request: PaywallRequest
-  readonly options: PageOptions
+  readonly options: RoutePageOptions
   readonly scope: CookieScope
   readonly claimWindowMs: number
   readonly unpaid: readonly Reopened[]

@@ -37,6 +37,7 @@ header img{height:2.25rem;width:auto;max-width:12rem;object-fit:contain}
 .eyebrow{margin:0;color:var(--quiet);font-size:.875rem}
 h1{margin:.15rem 0 .5rem;font-size:1.5rem;line-height:1.25;letter-spacing:-.01em;overflow-wrap:anywhere}
 .price{margin:0;font-size:2.25rem;line-height:1.15;font-weight:700;letter-spacing:-.02em}
+.usd{margin:.1rem 0 0;font-weight:600;color:var(--quiet)}
 .price span{font-size:1.1rem;font-weight:600;color:var(--quiet);letter-spacing:0}
 .note{margin:1rem 0 0;padding:.75rem 1rem;border-radius:.6rem;border:1px solid var(--line);border-left:4px solid var(--warn)}
 .pay{display:grid;grid-template-columns:auto 1fr;gap:2rem;padding:1.75rem 2rem}

@@ -3,14 +3,14 @@ import { formatPaymentUri, formatXno, nanoAddress, parseRaw } from '../nano/inde
 import { isFields, type SessionOffer } from '../x402/session.ts'
 import type { PaymentRequired } from '../x402/shapes.ts'
 import { type Html, html, toText } from './html.ts'
-import type { PageOptions } from './options.ts'
+import type { RoutePageOptions } from './options.ts'
 import { qrPath } from './qr.ts'
 import { script } from './script.ts'
 import { style } from './style.ts'
 import { type PageTexts, TEXTS } from './texts.ts'
 
 export interface View {
-  readonly options: PageOptions
+  readonly options: RoutePageOptions
   /** Of this answer alone: only the style and the script that bear it count. */
   readonly nonce: string
 }
@@ -25,7 +25,7 @@ export interface OfferView extends View {
   readonly accept: string
 }
 
-const textsOf = ({ texts }: PageOptions): PageTexts => ({ ...TEXTS, ...texts })
+const textsOf = ({ texts }: RoutePageOptions): PageTexts => ({ ...TEXTS, ...texts })
 
 /** The page of a 402. */
 export function offerPage(view: OfferView): string {
@@ -52,6 +52,7 @@ ${brand(options)}
 <p class="eyebrow">${description === undefined ? texts.sold : texts.heading}</p>
 <h1>${description ?? url}</h1>
 <p class="price">${price} <span>XNO</span></p>
+${options.usd === undefined ? [] : html`<p class="usd">${options.usd} USD</p>`}
 ${note === undefined ? [] : html`<p class="note" role="note">${texts[note]}</p>`}
 </div>
 <div class="pay" id="pay">
@@ -130,12 +131,12 @@ ${head}
 }
 
 /** The site's own mark; nothing where it has none. */
-const brand = ({ title, logo }: PageOptions): Html | readonly Html[] =>
+const brand = ({ title, logo }: RoutePageOptions): Html | readonly Html[] =>
   title === undefined && logo === undefined
     ? []
     : html`<header>${logo === undefined ? [] : html`<img src="${logo}" alt="">`}${title}</header>`
 
-function contact({ contact: whom }: PageOptions, texts: PageTexts): Html | readonly Html[] {
+function contact({ contact: whom }: RoutePageOptions, texts: PageTexts): Html | readonly Html[] {
   if (whom === undefined) return []
   const href = whom.startsWith('https://') ? whom : `mailto:${whom}`
   return html`<footer>${texts.help} <a href="${href}">${whom}</a></footer>`

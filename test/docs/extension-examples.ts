@@ -46,6 +46,8 @@ export const makeExamples = async (): Promise<Readonly<Record<string, unknown>>>
   'a listed resource': await describeResource({
     options: discovery,
     route: async () => route,
+    usd: undefined,
+    accounts: [],
     listedAtMs: EXAMPLE_TIME_MS,
   }),
 })

@@ -20,7 +20,7 @@ import type { ChannelRoute } from './visit.ts'
 export const channelCashier = (payee: Payee, route: ChannelRoute): Cashier => ({
   async offer(request, price) {
     const amount = price ?? (await currentPrice(request, route))
-    return { amount, accepts: payee.offerings.map(({ make }) => make(amount, route.maxTimeoutMs)) }
+    return { amount, accepts: payee.offerings.map(({ make }) => make(amount, route)) }
   },
 
   async take(payment, request) {

@@ -5,7 +5,7 @@
 import type { ChannelConfig } from '../../channel/config.ts'
 import { CHANNEL_BINDING, CHANNEL_SCHEME, type ChannelOffer, decodeOffer, depositTag } from '../../channel/wire.ts'
 import { type Field, randomHex } from '../../core/bytes.ts'
-import { TAG_MODULUS } from '../../core/quote.ts'
+import { type Pricing, TAG_MODULUS } from '../../core/quote.ts'
 import type { Seal } from '../../core/seal.ts'
 import type { NanoAddress } from '../../nano/index.ts'
 import type { PaymentRequirements } from '../../x402/shapes.ts'
@@ -32,8 +32,8 @@ export interface MadeOffer {
 }
 
 export interface Offering {
-  /** An entry for `accepts`, for a request that costs so much raw at most. */
-  make(amount: bigint, maxTimeoutMs: number): PaymentRequirements
+  /** An entry for `accepts`, for a request that costs so much raw now. */
+  make(amount: bigint, route: Pick<Pricing, 'maxTimeoutMs' | 'floats'>): PaymentRequirements
   /** The offer that a client echoes, if it is one of ours to the last of its terms. */
   open(extra: unknown): MadeOffer | undefined
 }
@@ -51,8 +51,13 @@ export function createOffering(options: OfferingOptions): Offering {
     issuer ? undefined : { account, exactAmount: String(suggested + depositTag(nonce)) }
 
   return {
-    make(amount, maxTimeoutMs) {
-      const { modes, unit = amount, minDeposit, maxDeposit, maxStep, maxK, ttlSeconds, closeGraceSeconds } = settings
+    make(amount, { maxTimeoutMs, floats }) {
+      const { unit = amount, minDeposit, maxDeposit, maxStep, maxK, ttlSeconds, closeGraceSeconds } = settings
+      // Tokens of what it costs now would not fit the next price, and a channel would be opened for each.
+      const modes =
+        floats && settings.unit === undefined
+          ? settings.modes.filter((mode) => mode === 'voucher-ed25519')
+          : settings.modes
       const suggested = settings.suggestedDeposit ?? suggestedFor(amount, settings)
       const terms = {
         ...({ binding: CHANNEL_BINDING, custodian: issuer ? 'issuer' : 'payee', modes, unit: String(unit) } as const),
