@@ -1,4 +1,5 @@
 /** A journal grows with each payment: how it is made shorter, and what it says of each channel. */
+import type { Acknowledged } from '../channel/wire.ts'
 import type { JournalEntry, Progress } from './journal.ts'
 
 const DAY_MS = 86_400_000
@@ -56,9 +57,16 @@ export function progressOf(entries: readonly JournalEntry[]): ReadonlyMap<string
   return progress
 }
 
+/** Whether a receipt says more than another: of a larger deposit, or of the same and a larger charge. Neither ever goes down. */
+export function saysMore({ channelState: a }: Acknowledged, known: Acknowledged | undefined): boolean {
+  if (known === undefined) return true
+  const { channelState: b } = known
+  if (a.deposit !== b.deposit) return BigInt(a.deposit) > BigInt(b.deposit)
+  return BigInt(a.charged) >= BigInt(b.charged)
+}
+
 const further = (a: Progress, b: Progress): Progress => {
-  const isB = b.receipt !== undefined && (a.receipt === undefined || BigInt(b.charged) >= BigInt(a.charged))
-  const receipt = isB ? b.receipt : a.receipt
+  const receipt = b.receipt !== undefined && saysMore(b.receipt, a.receipt) ? b.receipt : a.receipt
   return {
     authorized: higher(a.authorized, b.authorized),
     charged: higher(a.charged, b.charged),

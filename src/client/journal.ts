@@ -2,6 +2,7 @@
  * The payer's memory of what it paid: written before a block is published, so that after a crash a paid request is asked
  * again with the payment it has, not with a second one. It is also what the budget over time is counted from.
  */
+import type { Acknowledged } from '../channel/wire.ts'
 import type { StateBlockJson } from '../nano/index.ts'
 import type { PaymentRequirements, ResourceInfo } from '../x402/shapes.ts'
 import { WIRE_NAMES, type WireName } from '../x402/wires.ts'
@@ -66,17 +67,18 @@ export interface Progress {
   /** The most that any proof that was made authorises in all. */
   readonly authorized: string
   readonly charged: string
-  /** What the payee signed last. */
-  readonly receipt?: Fields
+  /** The best that the payee has signed: shown to it, should it lose its records. */
+  readonly receipt?: Acknowledged
 }
 
 /** What a payer keeps of a channel. Its secrets follow from the account's key. */
 export interface ChannelNote extends Progress {
   /**
-   * `opening`: its deposit is on its way. `open`. `closing`: no payment begins any more, and the refund is awaited. `closed`:
-   * the refund was seen on the ledger, or the deposit never left.
+   * `opening`: its deposit is on its way. `open`. `closing`: no payment begins any more, and the refund is awaited. `recovering`:
+   * the same, and the payee has lost its records, so that its operator has to confirm it. `closed`: the refund was seen on the
+   * ledger, or the deposit never left.
    */
-  readonly phase: 'opening' | 'open' | 'closing' | 'closed'
+  readonly phase: 'opening' | 'open' | 'closing' | 'recovering' | 'closed'
   /** Why nothing more is paid in it, if the payee was caught in a lie. */
   readonly distrusted?: string
   readonly config: Fields
@@ -118,13 +120,23 @@ export function isEntry(value: unknown): value is JournalEntry {
 
 const isAmount = (value: unknown) => typeof value === 'string' && /^[0-9]{1,39}$/.test(value)
 const isProgress = (value: unknown): value is Fields =>
-  isFields(value) && isAmount(value.authorized) && isAmount(value.charged)
+  isFields(value) &&
+  isAmount(value.authorized) &&
+  isAmount(value.charged) &&
+  (value.receipt === undefined || isReceipt(value.receipt))
+
+/** As far as it is read here. All of it is checked with its channel. */
+const isReceipt = (value: unknown) =>
+  isFields(value) &&
+  isFields(value.channelState) &&
+  isAmount(value.channelState.deposit) &&
+  isAmount(value.channelState.charged)
 
 function isChannelNote(value: unknown): boolean {
   if (!isProgress(value)) return false
   const { phase, config, offer, url, method, deposits } = value
   return (
-    ['opening', 'open', 'closing', 'closed'].includes(phase as string) &&
+    ['opening', 'open', 'closing', 'recovering', 'closed'].includes(phase as string) &&
     [config, offer].every(isFields) &&
     isUrl(url) &&
     typeof method === 'string' &&

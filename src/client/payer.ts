@@ -21,8 +21,8 @@ import { type PayerOptions, readNode, readOptions } from './options.ts'
 import { createPaymentBook } from './payment-book.ts'
 import { createPayments } from './payments.ts'
 import { createPins } from './pins.ts'
-import { proofOf } from './proof.ts'
 import { createTransfers, type Transfer, type TransferOrder } from './transfer.ts'
+import { type Unfinished, unfinishedPayment } from './unfinished.ts'
 
 /** Pays for requests out of one account. */
 export interface Payer {
@@ -63,8 +63,11 @@ export interface Payer {
    * @throws What `fetch` throws of a payment.
    */
   pay(offer: PaymentRequirements, options?: PayOptions): Promise<PaidOffer>
-  /** Payments that were made, and that nobody is known to have served: to be shown with `present`. */
-  unfinished(): Promise<readonly PaymentProof[]>
+  /**
+   * What was paid and is not known to have been served, on the ledger and in channels, and channels with money in them: each with
+   * what to do. Asks nobody; what a call works on just now is left out.
+   */
+  unfinished(): Promise<readonly Unfinished[]>
   /** What the account holds, in raw. Asks the node. */
   balance(): Promise<Balance>
   /** Pockets everything that was sent to the account. A payment that needs it does so by itself. */
@@ -210,8 +213,8 @@ export function createPayer(options: PayerOptions): Payer {
       return handover.pay(offer, payOptions)
     },
     async unfinished() {
-      await payments.load()
-      return payments.idle().map((payment) => proofOf(payment.entry()))
+      const channels = await knownChannels()
+      return [...payments.idle().map(unfinishedPayment), ...(channels?.unfinished() ?? [])]
     },
     async balance() {
       use()

@@ -58,7 +58,7 @@ describe('an offer that is handed to the payer', () => {
     const shop = await openShop(devnet)
     const paid = await payer.pay(await offerOfShop(shop.url), { url: shop.url })
     const other = await payer.pay(offer())
-    expect(await payer.unfinished()).toEqual([paid.proof, other.proof])
+    expect(await payer.unfinished()).toMatchObject([{ kind: 'payment', proof: paid.proof }, { proof: other.proof }])
     expect(await (await payer.present(paid.proof, shop.url)).text()).toBe('paid GET /report ')
     await other.delivered()
     expect(await payer.unfinished()).toEqual([])

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileJournal, type Journal, type JournalEntry, memoryJournal } from 'nano402/client'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Acknowledged } from '../../src/channel/wire.ts'
 import { openFileJournal as webFileJournal } from '../../src/client/file-journal.web.ts'
+import { saysMore } from '../../src/client/folding.ts'
 
 const DAY_MS = 86_400_000
 
@@ -87,6 +89,14 @@ describe.each(KINDS)('%s', (_, make) => {
     expect(loaded.map(({ hash }) => hash).slice(2)).toEqual(['E', 'F'])
     expect(await reopen().load()).toEqual(loaded)
   })
+})
+
+test('a receipt is kept over another if it is of a larger deposit, or of the same and a larger charge', () => {
+  const said = (deposit: string, charged: string) => ({ channelState: { deposit, charged } }) as never as Acknowledged
+  expect(saysMore(said('20', '1'), said('10', '9'))).toBe(true)
+  expect(saysMore(said('10', '9'), said('20', '1'))).toBe(false)
+  expect(saysMore(said('20', '10'), said('20', '9'))).toBe(true)
+  expect(saysMore(said('20', '9'), said('20', '10'))).toBe(false)
 })
 
 describe('a journal in a file', () => {

@@ -41,7 +41,7 @@ test('the bound that the SDK names holds where it is paid, in both versions', as
   }
   expect(await payer.unfinished()).toEqual([])
   const { payload } = await client.createPaymentPayload(2, offer, { maxAmountPerPayment: offer.amount })
-  expect(payload).toMatchObject({ proof: (await payer.unfinished())[0]?.blockHash })
+  expect(await payer.unfinished()).toMatchObject([{ kind: 'payment', proof: { blockHash: payload.proof } }])
 })
 
 test('offers on the payer’s own network are taken, and no others: a client may pay the first that it is given', async () => {

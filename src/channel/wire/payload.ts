@@ -143,7 +143,8 @@ function decodeOpen(fields: Fields): OpenPayload | undefined {
   return { type: 'open', config, macKey, ...evidence, ...rest }
 }
 
-function decodeAcknowledged(value: unknown): Acknowledged | undefined {
+/** What a payee said of a channel, with its receipt; undefined for everything else. */
+export function decodeAcknowledged(value: unknown): Acknowledged | undefined {
   const outcome = decodeOutcome(value)
   const hash = isFields(value) ? value.requestHash : undefined
   if (outcome?.receipt === undefined || !(hash === undefined || isHex32(hash))) return undefined

@@ -21,9 +21,16 @@ export interface Acknowledging {
   opening(tab: Tab): Promise<void>
   /** Tells the payee of deposits that it has not acknowledged. */
   topUps(tab: Tab): Promise<void>
+  /**
+   * Shows a payee that does not know the channel what it last said of it. If it signs that it recovers it, the channel is
+   * `recovering` from then on; otherwise it is distrusted. Calls side by side are one.
+   */
+  remind(tab: Tab): Promise<void>
 }
 
 export function createAcknowledging({ key, issuing, talk, emit }: AcknowledgingOptions): Acknowledging {
+  const reminding = new Map<Tab, Promise<void>>()
+
   /** What the payee says, if it is true and acknowledges so much; otherwise nothing more is paid in the channel. */
   async function acknowledged(
     tab: Tab,
@@ -39,6 +46,10 @@ export function createAcknowledging({ key, issuing, talk, emit }: AcknowledgingO
         { channelId: tab.id, reason: answer.code },
         { cause: answer.cause },
       )
+    }
+    if (answer.kind === 'refused' && answer.code === 'channel_not_found') {
+      await remind(tab)
+      throw lost(tab)
     }
     const stated = answer.kind === 'refused' ? answer.code : await tab.read(answer.extra, before)
     if (typeof stated === 'string') throw distrust(tab, `${what}_${stated}`)
@@ -81,5 +92,45 @@ export function createAcknowledging({ key, issuing, talk, emit }: AcknowledgingO
     )
   }
 
-  return { opening, topUps }
+  /** What a payee that has lost its records says once it has seen its own receipt, if it is signed and can be true. */
+  async function askToRecover(tab: Tab): Promise<Stated | string> {
+    const evidence = tab.evidence()
+    const [first] = tab.deposits
+    if (evidence === undefined || first === undefined || tab.config.custodian === 'issuer') return 'channel_not_found'
+    const { config, prover } = tab
+    const proof = { blockHash: first.hash, authorization: authorizeOpening(config, first.hash, key) }
+    const payload = { type: 'open', config, macKey: prover.macKey, ...proof, acknowledged: evidence } as const
+    const [deposit, charged] = [BigInt(evidence.channelState.deposit), BigInt(evidence.channelState.charged)]
+    const { deposit: made, charged: paid } = tab.known()
+    const answer = await talk(tab, { payload })
+    if (answer.kind !== 'refused' || answer.code !== 'channel_recovering') return 'channel_not_found'
+    const before = { deposit: { least: deposit, most: made.most }, charged: { least: charged, most: paid.most } }
+    const stated = await tab.read(answer.extra, before)
+    if (typeof stated === 'string') return `recovering_${stated}`
+    return stated.outcome.channelState.phase === 'recovering' ? stated : 'recovering_state_untrue'
+  }
+
+  function remind(tab: Tab): Promise<void> {
+    const known = reminding.get(tab)
+    if (known) return known
+    const asked = askToRecover(tab)
+      .then((stated) => (typeof stated === 'string' ? tab.distrust(stated) : tab.lose(stated)))
+      .finally(() => reminding.delete(tab))
+    reminding.set(tab, asked)
+    return asked
+  }
+
+  return { opening, topUps, remind }
+}
+
+/** What there is to say of a channel that its payee does not know any more. */
+export const lost = (tab: Tab): ChannelError => {
+  const { origin, id: channelId } = tab
+  if (tab.phase() !== 'recovering') {
+    const reason = tab.distrusted() ?? 'channel_not_found'
+    const message = `The payee at ${origin} says that it does not know the channel: nothing more is paid to it.`
+    return new ChannelError(message, { channelId, reason })
+  }
+  const message = `The payee at ${origin} has lost its records, and recovers the channel: its operator has to confirm the refund. Close again to look for it.`
+  return new ChannelError(message, { channelId, reason: 'channel_recovering' })
 }

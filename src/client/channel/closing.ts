@@ -4,6 +4,7 @@ import { ChannelError } from '../../errors.ts'
 import { addressToPublicKey, type BlockHash, blockHash, type Raw, raw } from '../../nano/index.ts'
 import type { Ledger } from '../../rpc/index.ts'
 import type { PayerEvent } from '../events.ts'
+import { type Acknowledging, lost } from './acknowledging.ts'
 import type { Issuing } from './issuing.ts'
 import type { Opening } from './opening.ts'
 import type { Tab } from './tab.ts'
@@ -19,6 +20,15 @@ export interface ClosedChannel {
   readonly refunded: Raw
   /** The confirmed block that it came back by; undefined: nothing was left, or too little for the issuer to pay out. */
   readonly refund: BlockHash | undefined
+  /** Deposited, and unknown to a payee that has lost its records: its operator is to be asked for it. Otherwise left out. */
+  readonly unacknowledged?: bigint
+}
+
+/** How a channel ended, as whoever holds the deposit says it. */
+interface Ended {
+  readonly deposited: bigint
+  readonly charged: bigint
+  readonly refund: BlockHash | undefined
 }
 
 export interface ClosingOptions {
@@ -26,6 +36,7 @@ export interface ClosingOptions {
   readonly ledger: Ledger
   readonly issuing: Pick<Issuing, 'end' | 'withdraw'>
   readonly opening: Pick<Opening, 'resume'>
+  readonly acknowledging: Pick<Acknowledging, 'remind'>
   readonly confirmTimeoutMs: number
   readonly retryForMs: number
   readonly emit: (event: PayerEvent) => void
@@ -35,7 +46,7 @@ export interface ClosingOptions {
 const PAUSE_MS = 250
 
 export function createClosing(options: ClosingOptions) {
-  const { talk, ledger, issuing, opening, confirmTimeoutMs, retryForMs, emit, tabs } = options
+  const { talk, ledger, issuing, opening, acknowledging, confirmTimeoutMs, retryForMs, emit, tabs } = options
   const underWay = new Map<Tab, Promise<ClosedChannel | undefined>>()
   /** A refund is of one channel. */
   const refunds = new Set<BlockHash>()
@@ -51,20 +62,30 @@ export function createClosing(options: ClosingOptions) {
     return failure(tab, reason)
   }
 
-  /** What the payee says it has charged in all, and the block by which the rest went back. */
-  async function ask(tab: Tab): Promise<{ readonly charged: bigint; readonly refund: BlockHash | undefined }> {
+  /** Closed by its payee, which does not know it any more, or knows that it had known it. */
+  async function refuse(tab: Tab, code: string): Promise<ChannelError> {
+    if (code === 'channel_not_found') await acknowledging.remind(tab)
+    else if (code === 'channel_recovering') tab.retire('recovering')
+    else return failure(tab, code)
+    return lost(tab)
+  }
+
+  /** What the payee says was deposited and charged in all, and the block by which the rest went back. */
+  async function ask(tab: Tab): Promise<Ended> {
     const deadlineMs = performance.now() + retryForMs
     for (;;) {
       const before = tab.known()
       const payload = { type: 'close', channelId: tab.id, mac: tab.prover.macOf('close') } as const
       const answer = await talk(tab, { payload })
-      if (answer.kind !== 'done') throw failure(tab, answer.code, 'cause' in answer ? answer.cause : undefined)
+      if (answer.kind === 'again') throw failure(tab, answer.code, answer.cause)
+      if (answer.kind === 'refused') throw await refuse(tab, answer.code)
       const stated = await tab.read(answer.extra, before)
       if (typeof stated === 'string') throw distrust(tab, `close_${stated}`)
       const { phase, refund } = stated.outcome.channelState
       const hash = refund ?? answer.transaction
-      if (hash !== '') return { charged: stated.charged, refund: blockHash(hash) }
-      if (phase === 'closed') return { charged: stated.charged, refund: undefined }
+      const { deposit, charged } = stated
+      if (hash !== '') return { deposited: deposit, charged, refund: blockHash(hash) }
+      if (phase === 'closed') return { deposited: deposit, charged, refund: undefined }
       if (performance.now() + PAUSE_MS > deadlineMs) throw failure(tab, 'refund_pending')
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
@@ -85,16 +106,17 @@ export function createClosing(options: ClosingOptions) {
   }
 
   /** Ends it at the issuer, which needs the payee's release before the channel's time is over, and has the rest paid out. */
-  async function askIssuer(tab: Tab): Promise<{ readonly charged: bigint; readonly refund: BlockHash | undefined }> {
+  async function askIssuer(tab: Tab): Promise<Ended> {
     const deadlineMs = performance.now() + retryForMs
     const ended = await issuing.end(tab, await askForRelease(tab))
     if (ended.state === 'open') throw failure(tab, 'not_released')
     const charged = ended.state === 'settled' ? BigInt(ended.charged) : 0n
     if (charged > tab.authorized()) throw distrust(tab, 'settled_too_much')
-    const left = tab.deposited() - charged
+    const deposited = tab.deposited()
+    const left = deposited - charged
     for (;;) {
       const paid = left > 0n ? await issuing.withdraw(tab, left) : undefined
-      if (paid?.state !== 'pending') return { charged, refund: paid?.block }
+      if (paid?.state !== 'pending') return { deposited, charged, refund: paid?.block }
       if (performance.now() + PAUSE_MS > deadlineMs) throw failure(tab, 'refund_pending')
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
@@ -117,16 +139,18 @@ export function createClosing(options: ClosingOptions) {
   }
 
   async function settle(tab: Tab): Promise<ClosedChannel | undefined> {
-    const isMade = await opening.resume(tab).catch((error: unknown) => {
-      // With an issuer, it does not take the payee to have a deposit back that it does not acknowledge.
-      if (tab.config.custodian === 'payee') throw error
-      return true
-    })
-    if (!isMade) return undefined
-    if (tab.phase() !== 'closing') await tab.become('closing')
+    if (tab.phase() !== 'recovering') {
+      const isMade = await opening.resume(tab).catch((error: unknown) => {
+        // With an issuer, it does not take the payee to have a deposit back that it does not acknowledge.
+        if (tab.config.custodian === 'payee') throw error
+        return true
+      })
+      if (!isMade) return undefined
+      if (tab.phase() !== 'closing') await tab.become('closing')
+    }
     while (tab.underWay() > 0) await tab.freed()
-    const { charged, refund } = await (tab.config.custodian === 'issuer' ? askIssuer(tab) : ask(tab))
-    const deposited = tab.deposited()
+    const { deposited, charged, refund } = await (tab.config.custodian === 'issuer' ? askIssuer(tab) : ask(tab))
+    const unacknowledged = tab.deposited() - deposited
     const refunded = raw(deposited - charged)
     if (refunded > 0n && refund === undefined && tab.config.custodian === 'payee') throw distrust(tab, 'refund_untrue')
     if (refund !== undefined) await check(tab, refund, refunded)
@@ -134,7 +158,8 @@ export function createClosing(options: ClosingOptions) {
     tabs.delete(tab)
     await tab.become('closed')
     emit({ type: 'channel-closed', channelId: tab.id, deposited, charged, refunded, hash: refund })
-    return { channelId: tab.id, origin: tab.origin, deposited, charged, refunded, refund }
+    const closed = { channelId: tab.id, origin: tab.origin, deposited, charged, refunded, refund }
+    return unacknowledged > 0n ? { ...closed, unacknowledged } : closed
   }
 
   /** Closes it; undefined: its deposit was never made. Calls side by side are one. */

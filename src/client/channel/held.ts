@@ -49,6 +49,8 @@ export function createHolding() {
   }
   return {
     all: () => [...held.values()],
+    /** That no call works on. */
+    idle: () => [...held.values()].filter(({ isUnderWay }) => !isUnderWay),
     others,
     underWay,
     isFull: (but?: Held) => underWay(but).length >= MAX_UNDER_WAY,

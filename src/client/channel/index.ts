@@ -12,10 +12,12 @@ import type { ChosenOffer } from '../offers.ts'
 import type { Bill } from '../payment.ts'
 import { discard } from '../present.ts'
 import type { RepeatableRequest } from '../request.ts'
+import type { Unfinished } from '../unfinished.ts'
+import { createAcknowledging } from './acknowledging.ts'
 import { createChoosing } from './choosing.ts'
 import { type ClosedChannel, createClosing } from './closing.ts'
 import { createDeposits } from './deposits.ts'
-import { type ChannelInfo, infoOf } from './info.ts'
+import { type ChannelInfo, infoOf, unfinishedOf } from './info.ts'
 import { createIssuing, type IssuerTerms } from './issuing.ts'
 import { type ChannelBill, type ChannelRules, findChannelBill } from './offers.ts'
 import { createOpening } from './opening.ts'
@@ -65,6 +67,8 @@ export interface ChannelPayments {
     bills: readonly ReadBill[],
   ): Promise<Response | { readonly unpaid: Error | undefined }>
   list(): readonly ChannelInfo[]
+  /** Payments that no call works on, and channels with money in them. */
+  unfinished(): readonly Unfinished[]
   /** Closes all channels, or those with one origin. Rejects with the first failure, when all have been seen to. */
   close(origin?: string): Promise<readonly ClosedChannel[]>
   /** Finds channels that the journal does not know, with whoever is behind this URL. */
@@ -93,6 +97,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
   const talk = createTalk({ fetch, retryForMs })
   const deposits = createDeposits({ wallet, ledger, confirmTimeoutMs })
   const issuing = createIssuing({ key, issuers, fetch, retryForMs, choose: options.choose })
+  const acknowledging = createAcknowledging({ key, issuing, talk, emit })
   const opening = createOpening({
     ...{
       key,
@@ -104,7 +109,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
       journal,
       deposits,
       issuing,
-      talk,
+      acknowledging,
       approve,
       emit,
       tabs,
@@ -119,6 +124,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
     fetch,
     budget,
     opening,
+    acknowledging,
     retryForMs,
     rules,
     approve,
@@ -126,7 +132,17 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
     metered: createStreams({ talk, budget, opening }),
     onBill: remember,
   })
-  const close = createClosing({ talk, ledger, issuing, opening, confirmTimeoutMs, retryForMs, emit, tabs })
+  const close = createClosing({
+    talk,
+    ledger,
+    issuing,
+    opening,
+    acknowledging,
+    confirmTimeoutMs,
+    retryForMs,
+    emit,
+    tabs,
+  })
 
   const recover = createRecovering({
     ...{ key, wallet, node: options.node, ledger, journal, budget, network, talk, tabs, onDistrust },
@@ -178,6 +194,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
     },
 
     list: () => [...tabs].map(infoOf),
+    unfinished: () => [...tabs].flatMap(unfinishedOf),
 
     async close(origin) {
       const wanted = [...tabs].filter((tab) => origin === undefined || tab.origin === origin)

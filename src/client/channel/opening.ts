@@ -10,14 +10,13 @@ import type { Budget } from '../budget.ts'
 import type { PayerEvent } from '../events.ts'
 import type { Journal } from '../journal.ts'
 import type { Bill } from '../payment.ts'
-import { createAcknowledging } from './acknowledging.ts'
+import type { Acknowledging } from './acknowledging.ts'
 import type { Deposits } from './deposits.ts'
 import type { Issuing } from './issuing.ts'
 import type { ChannelBill } from './offers.ts'
 import { createProver, ownTerms } from './prover.ts'
 import { createSizing, higher, lower } from './sizing.ts'
 import { createTab, type Tab } from './tab.ts'
-import type { Talk } from './talk.ts'
 
 export interface OpeningOptions {
   readonly key: PrivateKey
@@ -28,8 +27,8 @@ export interface OpeningOptions {
   readonly budget: Budget
   readonly journal: Journal
   readonly deposits: Deposits
-  readonly issuing: Issuing
-  readonly talk: Talk
+  readonly issuing: Pick<Issuing, 'depositOffer'>
+  readonly acknowledging: Acknowledging
   readonly approve: (bill: Bill) => boolean | Promise<boolean>
   readonly emit: (event: PayerEvent) => void
   /** All channels that are not closed. */
@@ -61,9 +60,22 @@ const SHORTEST_CHAIN = 1_024n
 const MAX_UNITS = 32n
 
 export function createOpening(options: OpeningOptions): Opening {
-  const { key, self, refundTo, network, modes, budget, journal, deposits, issuing, approve, emit, tabs } = options
+  const {
+    key,
+    self,
+    refundTo,
+    network,
+    modes,
+    budget,
+    journal,
+    deposits,
+    issuing,
+    acknowledging,
+    approve,
+    emit,
+    tabs,
+  } = options
   const sizing = createSizing({ budget, tabs })
-  const acknowledging = createAcknowledging(options)
   const toppingUp = new Map<Tab, Promise<void>>()
 
   async function mayDeposit(

@@ -13,6 +13,7 @@ import type { PayerEvent } from '../events.ts'
 import type { Bill } from '../payment.ts'
 import { discard, type Presented, present } from '../present.ts'
 import type { RepeatableRequest } from '../request.ts'
+import type { Acknowledging } from './acknowledging.ts'
 import type { Held } from './held.ts'
 import { type ChannelBill, type ChannelRules, findChannelBill } from './offers.ts'
 import type { Opening } from './opening.ts'
@@ -25,6 +26,7 @@ export interface PayingOptions {
   readonly fetch: (request: Request) => Promise<Response>
   readonly budget: Budget
   readonly opening: Pick<Opening, 'topUp'>
+  readonly acknowledging: Pick<Acknowledging, 'remind'>
   readonly retryForMs: number
   readonly rules: (origin: string) => ChannelRules
   readonly approve: (bill: Bill) => boolean | Promise<boolean>
@@ -57,7 +59,7 @@ const ENDED = new Set(['channel_closed', 'channel_expired', 'channel_not_found',
 const LOW = 8n
 
 export function createPaying(options: PayingOptions): Paying {
-  const { budget, opening, retryForMs, rules, approve, emit } = options
+  const { budget, opening, acknowledging, retryForMs, rules, approve, emit } = options
 
   async function mayPay(tab: Tab, request: RepeatableRequest, amount: Raw): Promise<void> {
     const { method, url } = request
@@ -168,8 +170,8 @@ export function createPaying(options: PayingOptions): Paying {
           throw refused(tab, one, { shown, code, retryable: false })
         }
         if (ENDED.has(code)) {
-          if (code === 'channel_not_found') tab.distrust(code)
-          else tab.retire()
+          if (code === 'channel_not_found') await acknowledging.remind(tab)
+          else tab.retire(code === 'channel_recovering' ? 'recovering' : 'closing')
           if (!wasUncertain) return end(tab, one, 'gone')
         }
         const bill = required && findChannelBill(required, rules(tab.origin)).bill

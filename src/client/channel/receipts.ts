@@ -1,8 +1,14 @@
 /** What a payee says of a channel is believed only as far as it signed it, and as it can be true. */
 import { ed25519Verifier } from '#channel/ed25519'
 import type { ChannelConfig, ChannelId } from '../../channel/config.ts'
-import { type ChannelOutcome, commitmentId, decodeOutcome, receiptBytes } from '../../channel/wire.ts'
-import { hexToBytes } from '../../nano/hex.ts'
+import {
+  type Acknowledged,
+  type ChannelOutcome,
+  commitmentId,
+  decodeOutcome,
+  receiptBytes,
+} from '../../channel/wire.ts'
+import { bytesToHex, hexToBytes } from '../../nano/hex.ts'
 
 /** What we know of the channel ourselves. Amounts in raw. */
 export interface Known {
@@ -28,6 +34,8 @@ export interface AskedPayment {
 /** An outcome as numbers, after it was found to be signed and possible. */
 export interface Stated {
   readonly outcome: ChannelOutcome
+  /** Of the payment that the receipt is about. */
+  readonly requestHash: Uint8Array | undefined
   readonly deposit: bigint
   readonly authorized: bigint
   readonly charged: bigint
@@ -65,6 +73,7 @@ export async function createStatementReader(receiptKey: string): Promise<ReadSta
     if (!(await isSigned(bytes, hexToBytes(receipt.signature)))) return 'receipt_not_signed'
     const stated: Stated = {
       outcome,
+      requestHash: payment?.requestHash,
       deposit: BigInt(state.deposit),
       authorized: BigInt(state.authorized),
       charged: BigInt(state.charged),
@@ -86,4 +95,15 @@ function untrueIn(
   if (authorized > known.authorized) return 'authorized_too_much'
   if (charged > known.charged.most) return 'charged_too_much'
   return charged < known.charged.least + cost ? 'charged_goes_down' : undefined
+}
+
+/** The same as it is kept, and shown to a payee that has lost its records. */
+export function evidenceOf({ outcome, requestHash }: Stated): Acknowledged {
+  const { commitmentId, chargedAmount, channelState, receipt } = outcome
+  return {
+    ...(commitmentId !== undefined && { commitmentId }),
+    ...(chargedAmount !== undefined && { chargedAmount }),
+    ...{ channelState, ...(receipt && { receipt }) },
+    ...(requestHash && { requestHash: bytesToHex(requestHash) }),
+  }
 }

@@ -4,11 +4,12 @@
  * here asks the network.
  */
 import type { ChannelConfig } from '../../channel/config.ts'
-import { type ChannelOffer, decodeOffer, decodeOutcome } from '../../channel/wire.ts'
+import { type ChannelOffer, decodeAcknowledged, decodeOffer, decodeOutcome } from '../../channel/wire.ts'
 import { ConfigError } from '../../errors.ts'
 import { type BlockHash, hashBlock, MAX_RAW, type Raw, raw, type StateBlock } from '../../nano/index.ts'
 import type { PaymentRequirements } from '../../x402/shapes.ts'
 import type { Budget } from '../budget.ts'
+import { saysMore } from '../folding.ts'
 import type { ChannelNote, Journal, JournalEntry } from '../journal.ts'
 import { createDepositList } from './deposit-list.ts'
 import { type Before, createHolding, type Held } from './held.ts'
@@ -17,6 +18,7 @@ import type { Prover } from './prover.ts'
 import {
   type AskedPayment,
   createStatementReader,
+  evidenceOf,
   type Known,
   type ReadStatement,
   type Stated,
@@ -60,9 +62,10 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
   const { exposure, underWay } = holding
   let authorized = BigInt(noted?.authorized ?? 0)
   let charged = BigInt(noted?.charged ?? 0)
-  let receipt = noted?.receipt
+  let evidence = decodeAcknowledged(noted?.receipt)
   /** What receipts have said: the counters never go below. */
-  let [statedCharged, statedAuthorized] = [0n, 0n]
+  let statedCharged = BigInt(evidence?.channelState.charged ?? 0)
+  let statedAuthorized = BigInt(evidence?.channelState.authorized ?? 0)
   /** What the payee, corrected, has charged and reserved: a stream may have drawn on more than was meant for it. */
   let corrected = 0n
   /** How often proofs for `authorized` were shown. */
@@ -77,7 +80,7 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
   const progress = () => ({
     authorized: String(authorized),
     charged: String(charged),
-    ...(receipt && { receipt }),
+    ...(evidence && { receipt: evidence }),
   })
   const own = { id: prover.id, origin, atMs, config, offer, url, method }
   const entryOf = (one: Held, state: JournalEntry['state'], amount: bigint) =>
@@ -132,6 +135,7 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     reachFor,
     isTooFar,
     underWay: (but?: Held) => underWay(but).length,
+    idle: holding.idle,
     isFull: holding.isFull,
     /** The next proof has to be for more: the payee takes one for the same sum as one that it forgot. */
     raiseLevel() {
@@ -222,12 +226,14 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
       return stated
     },
     believe,
-    /** No payment begins in it any more; it is closed when somebody sees to it. */
-    retire() {
-      if (phase !== 'open') return
-      phase = 'closing'
-      void quietly(note())
+    /** The best that the payee has signed. */
+    evidence: () => evidence,
+    /** The payee has lost its records, and is at what it signed once: it may be less than it said since. */
+    lose({ charged }: Stated) {
+      statedCharged = charged
+      retire('recovering')
     },
+    retire,
     distrust(reason: string) {
       if (distrusted !== undefined) return
       distrusted = reason
@@ -283,12 +289,20 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     void quietly(entryOf(one, 'void', 0n))
   }
 
+  /** No payment begins in it any more; it is closed when somebody sees to it. */
+  function retire(next: 'closing' | 'recovering' = 'closing') {
+    const isLater = phase === 'open' || (phase === 'closing' && next === 'recovering')
+    if (!isLater) return
+    phase = next
+    void quietly(note())
+  }
+
   function believe(stated: Stated) {
-    const { outcome } = stated
     if (stated.authorized > statedAuthorized) statedAuthorized = stated.authorized
     if (stated.charged < statedCharged) return // an answer that a later one has overtaken
     statedCharged = stated.charged
-    receipt = { ...outcome }
+    const said = evidenceOf(stated)
+    if (saysMore(said, evidence)) evidence = said
     // Nobody else was under way, so this is what was charged: what was counted for an answer that was lost was less.
     if (exposure() === 0n && stated.reserved === 0n && stated.charged < charged) charged = stated.charged
   }

@@ -158,6 +158,10 @@ describe('an answer that was lost', () => {
       handler: () => new Response('oh', { status: isBroken ? 500 : 200 }),
     })
     expect((await scene.payer.fetch(URL_)).status).toBe(500)
+    expect(await scene.payer.unfinished()).toMatchObject([
+      { kind: 'channel-payment', url: URL_, amount: PRICE, todo: expect.stringMatching(/same request again \(GET/) },
+      { kind: 'channel' },
+    ])
     isBroken = false
     expect((await scene.payer.fetch(URL_)).status).toBe(200)
     const [a, b] = scene.sent.filter(({ payload }) => payload?.type === 'token')

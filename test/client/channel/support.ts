@@ -5,6 +5,7 @@ import { parseXno } from 'nano402/nano'
 import { onTestFinished } from 'vitest'
 import { type ChannelPayload, decodePayload } from '../../../src/channel/wire.ts'
 import { decodePaymentPayload } from '../../../src/x402/headers.ts'
+import { freshWallet } from '../../channel/client.ts'
 import { type Handler, openChannelShop } from '../../channel/shop.ts'
 import { createWorld, type World } from '../../support/world.ts'
 
@@ -29,6 +30,8 @@ export interface Scene {
   readonly types: () => string[]
   readonly sent: Sent[]
   readonly runs: () => number
+  /** Puts another server in the shop's place, with options of its own. */
+  readonly reopen: (shop: PaywallOptions) => void
   /** Makes another payer on the same account and shop. */
   readonly another: (options?: Partial<PayerOptions>) => Scene
   between: Between
@@ -52,7 +55,14 @@ export const sentOf = (request: Request): Sent => {
 
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const world = options.world ?? (await createWorld())
-  const { ask, runs } = openChannelShop(world, options.shop, options.handler)
+  const wallet = freshWallet()
+  let { ask, runs } = openChannelShop(world, { wallet, ...options.shop }, options.handler)
+  const reopen = (shop: PaywallOptions) => {
+    const earlier = runs
+    const opened = openChannelShop(world, { wallet, ...options.shop, ...shop }, options.handler)
+    ask = opened.ask
+    runs = () => earlier() + opened.runs()
+  }
   const buyer = await world.purse()
   const serve: Ask = async (request) => {
     const { pathname, search } = new URL(request.url)
@@ -78,7 +88,16 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     // Not waited for: one that was killed would wait for its journal for ever.
     onTestFinished(() => void payer.close({ channels: 'keep' }))
     const scene: Scene = {
-      ...{ world, payer, events, sent, runs, types: () => events.map(({ type }) => type), another: make },
+      ...{
+        world,
+        payer,
+        events,
+        sent,
+        reopen,
+        runs: () => runs(),
+        types: () => events.map(({ type }) => type),
+        another: make,
+      },
       between: ({ request }, next) => next(request),
     }
     return scene
