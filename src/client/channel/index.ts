@@ -24,6 +24,7 @@ import { createOpening } from './opening.ts'
 import { createPaying, type Paid } from './paying.ts'
 import { createRecovering } from './recovering.ts'
 import { type LoadedEntry, restoreTabs } from './restoring.ts'
+import { createStanding } from './standing.ts'
 import { createStreams } from './stream.ts'
 import { createTalk } from './talk.ts'
 
@@ -97,6 +98,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
   const talk = createTalk({ fetch, retryForMs })
   const deposits = createDeposits({ wallet, ledger, confirmTimeoutMs })
   const issuing = createIssuing({ key, issuers, fetch, retryForMs, choose: options.choose })
+  const standing = createStanding(talk)
   const acknowledging = createAcknowledging({ key, issuing, talk, emit })
   const opening = createOpening({
     ...{
@@ -125,11 +127,12 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
     budget,
     opening,
     acknowledging,
+    standing,
     retryForMs,
     rules,
     approve,
     emit,
-    metered: createStreams({ talk, budget, opening }),
+    metered: createStreams({ standing, budget, opening }),
     onBill: remember,
   })
   const close = createClosing({

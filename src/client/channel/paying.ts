@@ -18,6 +18,7 @@ import type { Held } from './held.ts'
 import { type ChannelBill, type ChannelRules, findChannelBill } from './offers.ts'
 import type { Opening } from './opening.ts'
 import type { Stated } from './receipts.ts'
+import type { Standing } from './standing.ts'
 import { isStream, type Streamed } from './stream.ts'
 import type { Tab } from './tab.ts'
 import { correctionIn, headersFor, newPaymentId, shortCode } from './talk.ts'
@@ -27,6 +28,7 @@ export interface PayingOptions {
   readonly budget: Budget
   readonly opening: Pick<Opening, 'topUp'>
   readonly acknowledging: Pick<Acknowledging, 'remind'>
+  readonly standing: Pick<Standing, 'catchUp'>
   readonly retryForMs: number
   readonly rules: (origin: string) => ChannelRules
   readonly approve: (bill: Bill) => boolean | Promise<boolean>
@@ -59,7 +61,7 @@ const ENDED = new Set(['channel_closed', 'channel_expired', 'channel_not_found',
 const LOW = 8n
 
 export function createPaying(options: PayingOptions): Paying {
-  const { budget, opening, acknowledging, retryForMs, rules, approve, emit } = options
+  const { budget, opening, acknowledging, standing, retryForMs, rules, approve, emit } = options
 
   async function mayPay(tab: Tab, request: RepeatableRequest, amount: Raw): Promise<void> {
     const { method, url } = request
@@ -72,13 +74,19 @@ export function createPaying(options: PayingOptions): Paying {
 
   /** Waits until the channel can carry the payment, and begins it. False: it cannot. */
   async function begin(tab: Tab, one: Held, signal: AbortSignal): Promise<boolean> {
+    let hasCaughtUp = false
     for (;;) {
       if (!tab.isUsable() || tab.isUsedUp(one.max, one)) return false
       const reach = tab.reachFor(one.max, one)
       if (reach > tab.credited()) await unlessAborted(opening.topUp(tab, reach - tab.credited()), signal)
       else if (tab.isFull(one) || tab.isTooFar(reach, one)) {
-        if (tab.underWay(one) === 0) return false
-        await unlessAborted(tab.freed(), signal)
+        if (tab.underWay(one) > 0) {
+          await unlessAborted(tab.freed(), signal)
+          continue
+        }
+        if (hasCaughtUp) return false
+        await unlessAborted(standing.catchUp(tab, reach), signal).catch(() => {}) // if it is too far still, it takes no payment
+        hasCaughtUp = true
       } else break
       signal.throwIfAborted()
     }

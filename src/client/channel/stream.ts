@@ -2,19 +2,17 @@
  * A stream that is paid for event by event. What the payee asks for on the way is authorised within the budget of the request;
  * its events about payment end here, and all others pass through as they came.
  */
-import { requestHash } from '../../channel/binding.ts'
-import { sha256 } from '../../channel/sha256.ts'
-import { ChannelError } from '../../errors.ts'
 import { raw } from '../../nano/index.ts'
 import type { Budget, Release } from '../budget.ts'
 import type { RepeatableRequest } from '../request.ts'
 import type { Held } from './held.ts'
 import type { Opening } from './opening.ts'
+import type { Standing } from './standing.ts'
 import type { Tab } from './tab.ts'
-import { newPaymentId, type Talk } from './talk.ts'
+import { newPaymentId } from './talk.ts'
 
 export interface StreamOptions {
-  readonly talk: Talk
+  readonly standing: Pick<Standing, 'look' | 'authorize'>
   readonly budget: Budget
   readonly opening: Pick<Opening, 'topUp'>
 }
@@ -34,27 +32,7 @@ export const isStream = ({ headers, body }: Response): boolean =>
 const NEED = 'event: payment-need\n'
 const RECEIPT = 'event: payment-receipt\n'
 
-export function createStreams({ talk, budget, opening }: StreamOptions) {
-  /** Shows a proof for so much in all. It is noted first. */
-  async function authorize({ tab, request }: Streamed, stream: Held): Promise<void> {
-    const { method, url, body } = request
-    const { pathname, search } = new URL(url)
-    const hash = requestHash({ method, url: pathname + search, bodyHash: sha256(body ?? new Uint8Array(0)) })
-    const paymentId = newPaymentId()
-    const before = tab.known()
-    const proof = await tab.prover.prove('authorize', { reach: stream.reach, paymentId, requestHash: hash })
-    const answer = await talk({ ...tab, url, method }, { payload: { type: 'authorize', proof }, paymentId, body })
-    const stated = answer.kind === 'done' ? await tab.read(answer.extra, before) : answer.code
-    if (typeof stated === 'string') {
-      if (answer.kind === 'done') tab.distrust(stated)
-      throw new ChannelError(`A stream could not be paid for any further (${stated}).`, {
-        channelId: tab.id,
-        reason: stated,
-      })
-    }
-    tab.believe(stated)
-  }
-
+export function createStreams({ standing, budget, opening }: StreamOptions) {
   /** Answers a `payment-need`. @throws `OverBudgetError` (`ERR_OVER_BUDGET`), which ends the stream */
   async function give(streamed: Streamed, stream: Held, releases: Release[], data: unknown): Promise<void> {
     const { tab, cost } = streamed
@@ -69,16 +47,13 @@ export function createStreams({ talk, budget, opening }: StreamOptions) {
     const reach = tab.authorized() + growth
     while (reach > tab.credited()) await opening.topUp(tab, reach - tab.credited())
     await tab.extend(stream, reach)
-    await authorize(streamed, stream)
+    await standing.authorize(tab, reach, streamed.request)
   }
 
   /** What the stream did cost, when nobody said so: how the channel stands, if nothing else changes it just now. */
   async function settleCut({ tab }: Streamed, stream: Held): Promise<void> {
-    const before = tab.known()
-    const payload = { type: 'state', channelId: tab.id, mac: tab.prover.macOf('state') } as const
-    const answer = await talk({ ...tab, method: 'HEAD' }, { payload }).catch(() => undefined)
-    const stated = answer?.kind === 'done' ? await tab.readCorrection(answer.extra, before) : undefined
-    const isQuiet = typeof stated === 'object' && stated.reserved === 0n && tab.isQuiet(stream)
+    const stated = await standing.look(tab)
+    const isQuiet = stated?.reserved === 0n && tab.isQuiet(stream)
     tab.settle(stream, isQuiet ? stated.charged - tab.charged() : stream.max)
   }
 

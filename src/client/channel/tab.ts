@@ -134,6 +134,11 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     isUsedUp: (max: bigint, but?: Held) => reachFor(max, but) > capacity(),
     reachFor,
     isTooFar,
+    /** Whether the payee can take a proof for so much; otherwise what has to be authorised before. */
+    stepTowards(reach: bigint): bigint | undefined {
+      const step = unit * BigInt(terms.maxStep)
+      return config.mode === 'payword-sha256' && reach - statedAuthorized > step ? statedAuthorized + step : undefined
+    },
     underWay: (but?: Held) => underWay(but).length,
     idle: holding.idle,
     isFull: holding.isFull,
@@ -172,12 +177,15 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     growthTo: (required: bigint) => (roundUp(required) > authorized ? roundUp(required) - authorized : 0n),
     /** Whether nothing but this may change what is charged. */
     isQuiet: (but: Held) => exposure(but) === 0n,
+    /** Authorises so much in all, for no payment of its own: in the journal when this resolves. */
+    async authorize(reach: bigint): Promise<void> {
+      if (reach <= authorized) return
+      raiseTo(reach)
+      await journal.put(note())
+    },
     /** Raises the proof for a stream: in the journal when this resolves. */
     async extend(stream: Held, reach: bigint): Promise<void> {
-      if (reach > authorized) {
-        authorized = reach
-        atLevel = 0
-      }
+      if (reach > authorized) raiseTo(reach)
       stream.reach = authorized
       await journal.put(entryOf(stream, 'signed', stream.max))
     },
@@ -270,6 +278,11 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
       }
       charged = total
     },
+  }
+
+  function raiseTo(reach: bigint) {
+    authorized = reach
+    atLevel = 0
   }
 
   /** It cost so much, for good. */

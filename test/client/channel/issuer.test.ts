@@ -101,7 +101,7 @@ test('a payer that is killed at any step of opening deposits once, locks once, a
     expect((await second.payer.balance()).balance).toBe(parseXno('10') - charged)
     await bank.check()
   }
-})
+}, 60_000)
 
 test('a vendor that acknowledges and releases nothing is paid nothing, and the deposit comes back after its time', async () => {
   const { scene } = await openIssued()
