@@ -1,39 +1,28 @@
 /**
  * Payments out of an account that several processes may share: refunds of deposits, and what an issuer pays out. Each has a
- * name and is made once. Its signed block is in the store before anybody else sees it, and is published again, unchanged,
- * for as long as it may still be confirmed; another one is signed only when the ledger has a confirmed block in its place.
+ * name and is made once. What waits is signed as one chain of blocks (batch.ts), which is in the store before anybody else
+ * sees it (tail.ts), and published back to back (turn.ts). What is not confirmed is published again, unchanged, for as long
+ * as it may be; another block is signed for a payment only when the ledger has a confirmed one in the place of its own, or
+ * of one that it stands on (standing.ts).
  */
-
-import { randomHex } from '../core/bytes.ts'
-import type { Store, Versioned } from '../core/store.ts'
-import { InvalidValueError, NodeUnavailableError, StoreError } from '../errors.ts'
+import type { Store } from '../core/store.ts'
+import { InvalidValueError, NodeUnavailableError } from '../errors.ts'
 import {
   type BlockHash,
-  blockToJson,
-  hashBlock,
+  derivePublicKey,
   type NanoAddress,
-  nanoAddress,
   type PrivateKey,
-  parseBlock,
-  parseRaw,
-  type Raw,
-  type StateBlock,
-  type StateBlockJson,
+  publicKeyToAddress,
 } from '../nano/index.ts'
 import { accountInfo, type NanoNode } from '../rpc/index.ts'
-import { fateOf } from '../wallet/fate.ts'
-import { createWallet, type Wallet } from '../wallet/wallet.ts'
+import { type Deferred, deferred } from '../rpc/wait.ts'
 import type { WorkSource } from '../wallet/work.ts'
 import type { SentBlocks } from './chain.ts'
 import { withLock } from './lock.ts'
+import { createTail, type PayoutOrder } from './tail.ts'
+import { type Ask, RECEIVED_AT_ONCE, takeTurn } from './turn.ts'
 
-export interface PayoutOrder {
-  /** Names this one payment, such as `refund:<channel id>`. */
-  readonly id: string
-  readonly to: NanoAddress
-  /** In raw, above 0. */
-  readonly amount: Raw
-}
+export type { PayoutOrder } from './tail.ts'
 
 export interface Payout {
   readonly hash: BlockHash
@@ -48,7 +37,7 @@ export interface Payouts {
    *
    * Rejects with the errors of store, node and work, and with `InsufficientFundsError`: asked again, it goes on from there.
    *
-   * @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`) when the name is that of another payment.
+   * @throws `InvalidValueError` (`ERR_INVALID_VALUE`) when the name is that of another payment.
    */
   pay(order: PayoutOrder): Promise<Payout>
   /** The block that was signed last for the payment of this name, if any was. Asks the store alone. */
@@ -75,142 +64,93 @@ export interface PayoutsOptions {
 const LEASE_MS = 30_000
 /** As long as a processor may take for the work of the block before. */
 const TURN_TIMEOUT_MS = 1_800_000
-const FOREVER_MS = 4_000_000_000_000
-
-/** Payments that wait have their turn after so many receives: each needs work. */
-const RECEIVED_AT_ONCE = 4
-
-/** Whose turn it is while sends to the account are pocketed. The name of no payment. */
-const RECEIVING = ''
-
-/** What is kept of a payment. */
-interface Entry {
-  readonly to: NanoAddress
-  readonly amount: string
-  /** The one block that may pay it; undefined before it is signed. */
-  readonly block?: StateBlockJson
-  /** Set once it is confirmed. */
-  readonly paidBy?: BlockHash
-}
-type Read = { readonly version: number; readonly entry: Entry }
-
-/** Whose turn it was last. */
-interface Turn {
-  /** Of the payment whose block may be the last of the account's chain, or not have got there. */
-  readonly id: string
-  readonly process: string
-}
+/** Each that waits is looked up in each turn. */
+const ASKED_AT_ONCE = 256
+/** While too much waits to be confirmed the ledger is looked at again after so long, and at most for so long in all. */
+const LOOK_AGAIN_MS = 200
+const STALLED_MS = 60_000
 
 export function createPayouts(options: PayoutsOptions): Payouts {
-  const { key, node, work, store, representative, sent: sentBlocks, leaseMs = LEASE_MS } = options
-  const self = randomHex(8)
-  const openWallet = (): Wallet => createWallet({ key, node, work, representative, emit: () => {} })
-  let wallet = openWallet()
-  const { address } = wallet
+  const { key, node, work, store, representative, sent, leaseMs = LEASE_MS } = options
+  const address = publicKeyToAddress(derivePublicKey(key))
+  const tail = createTail(store, address)
   const lock = { store, id: `wallet:${address}`, leaseMs, timeoutMs: TURN_TIMEOUT_MS }
-  const turnKey = `wallet-turn:${address}`
-  const keyOf = (id: string) => `payout:${address}:${id}`
-  let last: Promise<unknown> = Promise.resolve()
+  const turn = { key, address, node, work, tail, representative, sent }
+  const asks = new Set<Ask>()
+  /** Who waits for receives, to be told how many were made. */
+  const pocketing = new Set<Deferred<number>>()
+  let isRunning = false
 
-  const readAs = <T>(found: Versioned): T => JSON.parse(found.value) as T
-  async function read(id: string): Promise<Read | undefined> {
-    const found = await store.read(keyOf(id))
-    return found && { version: found.version, entry: readAs<Entry>(found) }
-  }
-  async function write(id: string, version: number, entry: Entry): Promise<Read> {
-    if (await store.write(keyOf(id), version, JSON.stringify(entry), FOREVER_MS)) return { version: version + 1, entry }
-    throw new StoreError('Another process is making this payment.')
+  function fail(fault: unknown): void {
+    for (const ask of [...asks]) ask.reject(fault)
+    for (const one of pocketing) one.reject(fault)
+    pocketing.clear()
   }
 
-  /** The entry of this very payment, made now if there is none. */
-  async function record({ id, to, amount }: PayoutOrder): Promise<Read> {
-    const known = await read(id)
-    if (known === undefined) return write(id, 0, { to, amount: String(amount) })
-    if (known.entry.to === to && known.entry.amount === String(amount)) return known
-    throw new InvalidValueError('A payment of this name goes to another account, or is of another amount.')
-  }
-
-  /** What becomes of the block that was signed; undefined when none was, or when it never can be confirmed. */
-  async function carryOn(id: string, { version, entry }: Read): Promise<Payout | undefined> {
-    if (entry.paidBy !== undefined) return { hash: entry.paidBy, confirmed: true }
-    if (entry.block === undefined) return undefined
-    const block = parseBlock(entry.block) as StateBlock
-    const hash = hashBlock(block)
-    const { to, amount } = entry
-    const fate = await wallet.recover(block, { mayPublish: true })
-    if (fate === 'confirmed') {
-      await write(id, version, { to, amount, paidBy: hash })
-      return { hash, confirmed: true }
-    }
-    if (fate === 'void') return undefined
-    if (fate === 'undecided') {
-      throw new NodeUnavailableError('The Nano node does not show what became of the block of this payment.')
-    }
-    return { hash, confirmed: false }
-  }
-
-  /** Sees to the payment that had its turn before: a process may have been killed between its signature and the ledger. */
-  async function takeTurn(id: string): Promise<void> {
-    const found = await store.read(turnKey)
-    const turn = found && readAs<Turn>(found)
-    if (turn?.process !== self) wallet = openWallet() // what this one knows of the account's chain is old
-    if (turn && turn.id !== id) {
-      const before = await read(turn.id)
-      if (before) await carryOn(turn.id, before)
-    }
-    if (turn?.id === id && turn.process === self) return
-    const next: Turn = { id, process: self }
-    if (await store.write(turnKey, found?.version ?? 0, JSON.stringify(next), FOREVER_MS)) return
-    throw new StoreError('Another process took the turn of this payment.')
-  }
-
-  async function make(order: PayoutOrder): Promise<Payout> {
-    await takeTurn(order.id)
-    const known = await record(order)
-    const made = await carryOn(order.id, known)
-    if (made) return made
-    const { to, amount } = known.entry
-    const sent = await wallet.send({
-      to: nanoAddress(to),
-      amount: parseRaw(amount),
-      signal: new AbortController().signal,
-      beforeSigning: () => {},
-      // Whoever was overtaken fails here, and its block is never seen by anybody.
-      async onSigned(block) {
-        await sentBlocks?.requireKnown(block.previous)
-        await sentBlocks?.note(hashBlock(block))
-        await write(order.id, known.version, { to, amount, block: blockToJson(block) })
-      },
+  /** Gives whether the network has to confirm something before there can be more. */
+  const takeOne = () =>
+    withLock(lock, async () => {
+      const receivers = [...pocketing]
+      const { isFull, received } = await takeTurn(turn, {
+        asked: [...asks].slice(0, ASKED_AT_ONCE),
+        pockets: receivers.length > 0,
+      })
+      if (received === undefined) return isFull
+      for (const one of receivers) {
+        pocketing.delete(one)
+        one.resolve(received)
+      }
+      return isFull
     })
-    if (sent.failure !== undefined) throw sent.failure
-    return { hash: sent.hash, confirmed: (await fateOf(node, sent.block)) === 'confirmed' }
-  }
 
-  /** One block after the other, in this process and in all. */
-  function inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const turn = last.then(() => withLock(lock, task))
-    last = turn.catch(() => {})
-    return turn
+  /** One turn after the other, in this process and in all, until nothing waits. */
+  async function run(): Promise<void> {
+    if (isRunning) return
+    isRunning = true
+    let fullSinceMs: number | undefined
+    while (asks.size + pocketing.size > 0) {
+      try {
+        fullSinceMs = (await takeOne()) ? (fullSinceMs ?? Date.now()) : undefined
+        if (fullSinceMs === undefined) continue
+        if (Date.now() - fullSinceMs > STALLED_MS) throw new NodeUnavailableError('The network confirms no payment.')
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+      } catch (fault) {
+        fail(fault)
+      }
+    }
+    isRunning = false
   }
 
   return {
     address,
     async pay(order) {
-      const known = await record(order)
-      if (known.entry.paidBy !== undefined) return { hash: known.entry.paidBy, confirmed: true }
-      return inTurn(() => make(order))
+      if (order.amount <= 0n) throw new InvalidValueError('A payment of nothing is none.')
+      const hash = await tail.paid(order)
+      if (hash !== undefined) return { hash, confirmed: true }
+      return new Promise((resolve, reject) => {
+        const settle =
+          <T>(answer: (outcome: T) => void) =>
+          (outcome: T) => {
+            asks.delete(ask)
+            answer(outcome)
+          }
+        const ask: Ask = { order, resolve: settle(resolve), reject: settle(reject) }
+        asks.add(ask)
+        void run()
+      })
     },
     async blockOf(id) {
-      const { paidBy, block } = (await read(id))?.entry ?? {}
-      return paidBy ?? (block && hashBlock(parseBlock(block) as StateBlock))
+      const { made } = await tail.read()
+      return (await tail.paid({ id })) ?? made.find(({ order }) => order?.id === id)?.hash
     },
     async receive() {
-      const some = () =>
-        inTurn(async () => {
-          await takeTurn(RECEIVING)
-          return wallet.receive(RECEIVED_AT_ONCE)
-        })
-      while ((await some()).length === RECEIVED_AT_ONCE);
+      const some = () => {
+        const waiting = deferred<number>()
+        pocketing.add(waiting)
+        void run()
+        return waiting.promise
+      }
+      while ((await some()) === RECEIVED_AT_ONCE);
     },
     async prepare() {
       const info = await accountInfo(node, address)

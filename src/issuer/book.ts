@@ -311,17 +311,17 @@ export function createBook({ store, payouts, now = Date.now }: BookOptions): Boo
     withdrawal,
 
     async payOut(address) {
-      let isDone = true
-      for (const { id, amount } of (await read(address))?.withdrawals ?? []) {
+      const pay = async ({ id, amount }: step.Withdrawal) => {
         const paid = await payouts.pay({ id: payoutName(address, id), to: address, amount: amount as Raw })
-        isDone &&= paid.confirmed
-        if (!paid.confirmed) continue
+        if (!paid.confirmed) return false
         const filed = { amount: String(amount), block: paid.hash }
         await store.write(withdrawalKey(address, id), 0, JSON.stringify(filed), FOREVER_MS)
         await alter(address, (account) => step.forgetWithdrawal(account, { id, block: paid.hash, atMs: now() }))
+        return true
       }
+      const arePaid = await Promise.all(((await read(address))?.withdrawals ?? []).map(pay))
       await filePages(address)
-      return isDone
+      return arePaid.every((isPaid) => isPaid)
     },
 
     async tidy(address) {

@@ -252,15 +252,14 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
     return (entry && (await viewOf(id, entry))) ?? refuse('channel_not_found')
   }
 
-  /** Payouts one after the other. A fault is asked about again later. */
+  /** Payouts of all who wait, together. A fault is asked about again later. */
   function payOut(): Promise<void> {
-    const turn = underWay.then(async () => {
-      for (const address of [...unpaid]) {
-        unpaid.delete(address) // before it is looked at: what is withdrawn meanwhile adds it again
-        const isPaid = await book.payOut(address).catch(() => false)
-        if (!isPaid) unpaid.add(address)
-      }
-    })
+    const pay = async (address: NanoAddress) => {
+      unpaid.delete(address) // before it is looked at: what is withdrawn meanwhile adds it again
+      const isPaid = await book.payOut(address).catch(() => false)
+      if (!isPaid) unpaid.add(address)
+    }
+    const turn = underWay.then(async () => void (await Promise.all([...unpaid].map(pay))))
     underWay = turn
     return turn
   }

@@ -1,14 +1,11 @@
 /**
  * One account, and the one queue in which its blocks are made: each on top of the one before, so that two payments at once
- * never take the same place. What a node says about the account is not believed: a balance counts when it stands in the
- * block that the frontier is the hash of, because a balance stated too low would make us send the difference.
+ * never take the same place.
  */
-import { ConfigError, InsufficientFundsError, NodeUnavailableError } from '../errors.ts'
 import {
   addressToPublicKey,
   type BlockHash,
   derivePublicKey,
-  formatXno,
   hashBlock,
   type NanoAddress,
   type PrivateKey,
@@ -20,14 +17,14 @@ import {
   signBlock,
   signHash,
   signMessage,
-  type Work,
   workRoot,
   ZERO_HASH,
 } from '../nano/index.ts'
 import { receiptDigest } from '../nano/message.ts'
-import { accountInfo, blocksInfo, type NanoNode, publish, type Receivable, receivable } from '../rpc/index.ts'
+import { accountInfo, type NanoNode, publish, type Receivable, receivable } from '../rpc/index.ts'
 import { unlessAborted } from '../rpc/wait.ts'
 import { type Fate, fateOf } from './fate.ts'
+import { contentAfter, type Head, headAfter, insufficient, readHead } from './head.ts'
 import type { WorkSource } from './work.ts'
 
 /** What a wallet tells while it makes a block. Amounts in raw, times in ms. */
@@ -105,19 +102,6 @@ export interface Balance {
   readonly receivable: Raw
 }
 
-/** Where the account's chain ends. */
-interface Head {
-  readonly frontier: BlockHash
-  readonly balance: bigint
-  readonly representative: NanoAddress
-}
-
-const headAfter = (block: StateBlock): Head => ({
-  frontier: hashBlock(block),
-  balance: block.balance,
-  representative: block.representative,
-})
-
 const RECEIVABLE_COUNT = 100
 
 export function createWallet({ key, node, work, representative, emit }: WalletOptions): Wallet {
@@ -134,28 +118,8 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
     return turn
   }
 
-  async function readHead(signal?: AbortSignal): Promise<Head> {
-    const info = await accountInfo(node, address, signal)
-    if (info === undefined) return { frontier: ZERO_HASH, balance: 0n, representative: representative ?? address }
-    const block = (await blocksInfo(node, [info.frontier], signal)).get(info.frontier)?.block
-    if (block === undefined)
-      throw new NodeUnavailableError('The Nano node does not show the last block of the account.')
-    if (block.balance === undefined) {
-      throw new ConfigError(
-        'The last block of the account is from before 2018 and proves no balance: pay from another one.',
-      )
-    }
-    if (block.type === 'state' && block.account !== address) {
-      throw new NodeUnavailableError('The Nano node shows a block of another account.')
-    }
-    const named = block.type === 'state' ? block.representative : info.representative
-    return { frontier: info.frontier, balance: block.balance, representative: representative ?? named }
-  }
-
-  async function nextBlock(at: Head, balance: bigint, link: string, nonce: Work): Promise<StateBlock> {
-    const { frontier: previous, representative } = at
-    return signBlock({ account: address, previous, representative, balance: raw(balance), link }, key, nonce)
-  }
+  const headNow = async (signal?: AbortSignal): Promise<Head> =>
+    head ?? (await readHead({ node, address, representative, signal }))
 
   async function publishNext(block: StateBlock, subtype: 'send' | 'receive' | 'open'): Promise<Head> {
     head = undefined
@@ -168,7 +132,7 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
   async function pocket(at: Head, one: Receivable, signal?: AbortSignal): Promise<Head> {
     const root = workRoot({ account: address, previous: at.frontier })
     const nonce = await work.get(root, 'receive', signal)
-    const block = await nextBlock(at, at.balance + one.amount, one.hash, nonce)
+    const block = signBlock(contentAfter(at, { balance: at.balance + one.amount, link: one.hash }), key, nonce)
     const after = await publishNext(block, at.frontier === ZERO_HASH ? 'open' : 'receive')
     emit({ type: 'received', hash: after.frontier, amount: one.amount })
     return after
@@ -187,14 +151,6 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
     return raised
   }
 
-  const insufficient = (at: Head, needed: Raw, waiting: bigint) =>
-    new InsufficientFundsError(
-      `${address} ${at.frontier === ZERO_HASH ? 'is not opened' : `holds ${formatXno(raw(at.balance))} XNO`}` +
-        `${waiting > 0n ? ` (and ${formatXno(raw(waiting))} XNO to receive)` : ''}, ` +
-        `but ${formatXno(needed)} XNO is to be paid: send XNO to it.`,
-      { address, needed, balance: at.balance, receivable: waiting },
-    )
-
   return {
     address,
     sign: {
@@ -209,7 +165,7 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
       })
       return inTurn(
         async () => {
-          let at = head ?? (await readHead(signal))
+          let at = await headNow(signal)
           if (at.balance < amount) at = await raise(at, amount, signal)
           const startMs = performance.now()
           emit({ type: 'work', state: 'started', ms: 0 })
@@ -217,7 +173,8 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
           emit({ type: 'work', state: 'done', ms: Math.round(performance.now() - startMs) })
           signal.throwIfAborted()
           beforeSigning(at.frontier)
-          const block = await nextBlock(at, at.balance - amount, addressToPublicKey(to), nonce)
+          const next = { balance: at.balance - amount, link: addressToPublicKey(to) }
+          const block = signBlock(contentAfter(at, next), key, nonce)
           const hash = hashBlock(block)
           head = undefined
           await onSigned(block)
@@ -270,7 +227,7 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
           for (const one of waiting) {
             if (received.length === most) return received
             seen.add(one.hash)
-            const after = await pocket(head ?? (await readHead()), one)
+            const after = await pocket(await headNow(), one)
             received.push({ hash: after.frontier, amount: one.amount })
           }
         }

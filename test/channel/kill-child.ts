@@ -30,7 +30,7 @@ const store: Store = {
     const isWritten = await inner.write(key, version, value, keepUntilMs)
     if (hasRun && key.startsWith('channel-state:')) dieAt('charged')
     if (key.startsWith('channel-state:') && JSON.parse(value)[1] === 1) dieAt('close begun')
-    if (key.startsWith('payout:') && value.includes('"block"')) dieAt('refund stored')
+    if (key.startsWith('payout-tail:') && value.includes('"order"')) dieAt('refund stored')
     return isWritten
   },
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { serveDevnet } from 'nano402/devnet/server'
 import {
   addressToPublicKey,
+  type BlockHash,
   derivePublicKey,
   generateWork,
   parseXno,
@@ -10,19 +11,27 @@ import {
   signBlock,
   WORK_THRESHOLDS,
 } from 'nano402/nano'
-import { accountInfo, type NanoNode, publish, receivable } from 'nano402/rpc'
+import { accountInfo, blocksInfo, type NanoNode, publish, receivable } from 'nano402/rpc'
 import { memoryStore } from 'nano402/stores/memory'
 import { sqliteStore } from 'nano402/stores/sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { PayoutOrder } from '../../src/custody/payouts.ts'
 import { NodeUnavailableError } from '../../src/errors.ts'
+import { deferred } from '../../src/rpc/wait.ts'
 import { devnetForTest, OTHER, SHOP, sentBy } from '../client/support.ts'
 import { startChild } from '../support/child.ts'
 import { temporaryDirectory } from '../support/stores.ts'
+import { randomHash } from '../support/world.ts'
 import { fundedKey, startPayouts } from './support.ts'
 
 const ORDER: PayoutOrder = { id: 'refund:1', to: OTHER, amount: parseXno('0.5') }
 const SECOND: PayoutOrder = { id: 'refund:2', to: SHOP, amount: parseXno('0.25') }
+const THIRD: PayoutOrder = { id: 'refund:3', to: SHOP, amount: parseXno('0.125') }
+
+/** Of 1 raw, 2 raw, and so on. */
+const ordersOf = (count: number): readonly PayoutOrder[] =>
+  Array.from({ length: count }, (_, i) => ({ ...ORDER, id: `${i}`, amount: raw(BigInt(i + 1)) }))
+const sorted = (amounts: readonly bigint[]) => amounts.toSorted((a, b) => (a < b ? -1 : 1))
 
 describe('a payout', () => {
   test('is made once, however often it is asked for, by whatever process', async () => {
@@ -42,12 +51,10 @@ describe('a payout', () => {
     const devnet = devnetForTest()
     const [key, store] = [await fundedKey(devnet), memoryStore()]
     const processes = [startPayouts({ key, node: devnet, store }), startPayouts({ key, node: devnet, store })] as const
-    const orders = Array.from({ length: 12 }, (_, i) => ({ ...ORDER, id: `${i}`, amount: raw(BigInt(i + 1)) }))
+    const orders = ordersOf(12)
     const made = await Promise.all(orders.map((order, i) => processes[i % 2 ? 0 : 1].pay(order)))
     expect(new Set(made.map(({ hash }) => hash)).size).toBe(12)
-    expect((await sentBy(devnet, processes[0].address)).toSorted((x, y) => (x < y ? -1 : 1))).toEqual(
-      orders.map(({ amount }) => amount),
-    )
+    expect(sorted(await sentBy(devnet, processes[0].address))).toEqual(orders.map(({ amount }) => amount))
   })
 
   test('is confirmed when the network says so, and asked for until then', async () => {
@@ -151,6 +158,24 @@ describe('a payout', () => {
     expect(await sentBy(devnet, payouts.address)).toEqual([ORDER.amount])
   })
 
+  test('waits where too many are unconfirmed, and all of them are made once the network goes on', async () => {
+    const devnet = devnetForTest()
+    const [key, store] = [await fundedKey(devnet), memoryStore()]
+    const payouts = startPayouts({ key, node: devnet, store })
+    const orders = ordersOf(40)
+    devnet.hold()
+    const first = orders.slice(0, 32).map((order) => payouts.pay(order))
+    expect((await Promise.all(first)).some(({ confirmed }) => confirmed)).toBe(false)
+    const rest = Promise.all(orders.slice(32).map((order) => payouts.pay(order)))
+    // Who asks again is told at once, although nothing more is made.
+    expect(await payouts.pay(orders[0] as PayoutOrder)).toEqual(await first[0])
+    expect(await sentBy(devnet, payouts.address)).toHaveLength(32)
+    devnet.release()
+    expect((await rest).every(({ confirmed }) => confirmed)).toBe(true)
+    await Promise.all(orders.map((order) => payouts.pay(order)))
+    expect(sorted(await sentBy(devnet, payouts.address))).toEqual(sorted(orders.map(({ amount }) => amount)))
+  })
+
   test('has its work done before it is asked for', async () => {
     const devnet = devnetForTest()
     const payouts = startPayouts({ key: await fundedKey(devnet), node: devnet, store: memoryStore() })
@@ -158,6 +183,100 @@ describe('a payout', () => {
     await payouts.pay(ORDER)
     expect(await sentBy(devnet, payouts.address)).toEqual([ORDER.amount])
   })
+})
+
+describe('of a chain of payments that the network has not confirmed', () => {
+  /** Three of them, with what the node knows of the account's chain. */
+  async function publishThree() {
+    const devnet = devnetForTest()
+    const [key, store] = [await fundedKey(devnet), memoryStore()]
+    const payouts = startPayouts({ key, node: devnet, store })
+    devnet.hold()
+    const orders = ordersOf(3)
+    const made = await Promise.all(orders.map((order) => payouts.pay(order)))
+    return { devnet, key, store, payouts, orders, hashes: made.map(({ hash }) => hash) }
+  }
+
+  test('each goes out again unchanged, by whatever process, when the node has lost them', async () => {
+    const { devnet, key, store, orders, hashes } = await publishThree()
+    expect(devnet.vanish(hashes[1] as BlockHash)).toBe(true)
+    const next = startPayouts({ key, node: devnet, store })
+    devnet.confirm((await next.pay(ORDER)).hash)
+    const again = await Promise.all(orders.map((order) => next.pay(order)))
+    expect(again).toEqual(hashes.map((hash) => ({ hash, confirmed: true })))
+    expect(await sentBy(devnet, next.address)).toEqual([1n, 2n, 3n, ORDER.amount])
+  })
+
+  test.each([0, 1])(
+    'block %i loses its place for good: it and all on it are signed anew, those below it are not',
+    async (lost) => {
+      const { devnet, key, payouts, orders, hashes } = await publishThree()
+      const below = (await blocksInfo(devnet, hashes)).get(hashes[lost] as BlockHash)?.block
+      if (below?.type !== 'state') throw new Error('unreachable')
+      devnet.vanish(hashes[lost] as BlockHash)
+      const work = await generateWork(below.previous, WORK_THRESHOLDS['nano:devnet'].send)
+      const rival = { ...below, balance: raw(below.balance - 7n), link: addressToPublicKey(SHOP) }
+      const taken = await publish(devnet, signBlock(rival, key, work), 'send')
+      await expect(payouts.pay(ORDER)).rejects.toMatchObject({ code: 'ERR_NODE_UNAVAILABLE' })
+      expect((await blocksInfo(devnet, hashes.slice(lost))).get(hashes[2] as BlockHash)).toBeUndefined()
+      devnet.confirm(taken)
+      devnet.release()
+      const again = await Promise.all(orders.map((order) => payouts.pay(order)))
+      expect(again.map(({ hash }, i) => hash === hashes[i])).toEqual([lost > 0, false, false])
+      const sent = (await sentBy(devnet, payouts.address)).filter((amount) => amount < 4n)
+      expect(sorted(sent)).toEqual([1n, 2n, 3n])
+    },
+  )
+
+  test('a send to the account that the node lists wrongly holds up nothing', async () => {
+    const devnet = devnetForTest()
+    const payouts = startPayouts({ key: await fundedKey(devnet), node: devnet, store: memoryStore() })
+    devnet.faults.lie = (action, answer) => (action === 'receivable' ? { blocks: { [randomHash()]: '5' } } : answer)
+    await expect(payouts.receive()).rejects.toMatchObject({ code: 'ERR_NODE_REFUSED' })
+    devnet.faults.lie = undefined
+    await devnet.faucet(payouts.address, raw(3n))
+    await payouts.receive()
+    await payouts.pay(ORDER)
+    expect(await receivable(devnet, payouts.address, { count: 1 })).toEqual([])
+    expect(await sentBy(devnet, payouts.address)).toEqual([ORDER.amount])
+  })
+})
+
+test('what a process signed that slept through its turn is never seen by anybody', async () => {
+  const devnet = devnetForTest()
+  const [key, store] = [await fundedKey(devnet), memoryStore()]
+  const seen: string[] = []
+  const sleep = deferred<boolean>()
+  const woken = deferred<void>()
+  const sleepy = startPayouts({
+    key,
+    node: {
+      call(action, parameters, signal) {
+        if (action === 'process') seen.push('process')
+        return devnet.call(action, parameters, signal)
+      },
+    },
+    store: {
+      ...store,
+      renew: () => sleep.promise,
+      async write(name, ...rest) {
+        if (name.startsWith('payout-tail:')) {
+          woken.resolve()
+          await sleep.promise
+        }
+        return store.write(name, ...rest)
+      },
+    },
+    leaseMs: 20,
+  })
+  const late = sleepy.pay(ORDER)
+  await woken.promise
+  const { hash } = await startPayouts({ key, node: devnet, store }).pay(ORDER)
+  sleep.resolve(true)
+  await expect(late).rejects.toMatchObject({ code: 'ERR_STORE' })
+  expect(seen).toEqual([])
+  expect(await sleepy.pay(ORDER)).toEqual({ hash, confirmed: true })
+  expect(await sentBy(devnet, sleepy.address)).toEqual([ORDER.amount])
 })
 
 /** Lets so many calls pass, of everything that is wrapped; then nothing is done or answered any more, as after kill -9. */
@@ -186,24 +305,20 @@ describe.each([{ after: false }, { after: true }])('a process that is killed (af
       const node: NanoNode = { call: wrap(devnet.call.bind(devnet)) }
       const { claim, release, read, write } = store
       const failing = { ...store, claim: wrap(claim), release: wrap(release), read: wrap(read), write: wrap(write) }
-      const [one, two] = [ORDER, SECOND].map((order) => ({ ...order, id: `${lifetime} ${order.id}` })) as [
-        PayoutOrder,
-        PayoutOrder,
-      ]
-      await startPayouts({ key, node, store: failing, leaseMs: 20 })
-        .pay(one)
-        .catch(() => {})
+      const orders = [ORDER, SECOND, THIRD].map((order) => ({ ...order, id: `${lifetime} ${order.id}` }))
+      const doomed = startPayouts({ key, node, store: failing, leaseMs: 20 })
+      await Promise.allSettled(orders.map((order) => doomed.pay(order)))
 
       const next = startPayouts({ key, node: devnet, store })
-      // Which of the two comes first must not matter.
-      for (const order of lifetime % 2 ? [two, one] : [one, two]) await next.pay(order)
+      // Which of them comes first must not matter.
+      for (const order of lifetime % 2 ? orders.toReversed() : orders) await next.pay(order)
       hasLived = !hasDied()
     }
     const sent = await sentBy(devnet, publicKeyToAddress(derivePublicKey(key)))
-    expect(sent).toHaveLength(2 * (lifetime - 1))
-    for (let i = 0; i < sent.length; i += 2) {
-      const both = sent.slice(i, i + 2).toSorted()
-      expect(both, `killed at ${i / 2 + 1}`).toEqual([ORDER.amount, SECOND.amount].toSorted())
+    expect(sent).toHaveLength(3 * (lifetime - 1))
+    for (let i = 0; i < sent.length; i += 3) {
+      const all = [ORDER, SECOND, THIRD].map(({ amount }) => amount)
+      expect(sorted(sent.slice(i, i + 3)), `killed at ${i / 3 + 1}`).toEqual(sorted(all))
     }
     expect(lifetime).toBeGreaterThan(12)
   })
