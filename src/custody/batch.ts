@@ -1,12 +1,20 @@
 /** The next blocks of an account, signed one on top of the other. Neither the store nor anybody else has seen them yet. */
-import { addressToPublicKey, type PrivateKey, signBlock, workRoot } from '../nano/index.ts'
+import {
+  addressToPublicKey,
+  hashBlock,
+  type StateBlock,
+  type StateBlockContent,
+  type Work,
+  workRoot,
+} from '../nano/index.ts'
 import type { Receivable } from '../rpc/index.ts'
 import { contentAfter, type Head, headAfter, type Next } from '../wallet/head.ts'
 import type { WorkSource } from '../wallet/work.ts'
 import type { Made, PayoutOrder } from './tail.ts'
 
 export interface BatchOptions {
-  readonly key: PrivateKey
+  /** Signs as the account. */
+  readonly sign: (content: StateBlockContent, work: Work) => StateBlock
   readonly work: WorkSource
   /** Where the account's chain ends. */
   readonly head: Head
@@ -26,9 +34,9 @@ export interface Batch {
 }
 
 /** Where work is slow, each block goes out by itself. */
-const GATHER_MS = 50
+const GATHER_MS = 250
 
-export function createBatch({ key, work, head: start, room }: BatchOptions): Batch {
+export function createBatch({ sign, work, head: start, room }: BatchOptions): Batch {
   const made: Made[] = []
   const startMs = performance.now()
   let head = start
@@ -36,9 +44,9 @@ export function createBatch({ key, work, head: start, room }: BatchOptions): Bat
   async function add(next: Next, order: PayoutOrder | undefined): Promise<void> {
     const content = contentAfter(head, next)
     const nonce = await work.get(workRoot(content), order ? 'send' : 'receive', undefined)
-    const block = signBlock(content, key, nonce)
+    work.prepare(hashBlock(content))
+    const block = sign(content, nonce)
     head = headAfter(block)
-    work.prepare(head.frontier)
     made.push({ hash: head.frontier, block, order })
   }
 

@@ -9,6 +9,7 @@ import type { Store } from '../core/store.ts'
 import { InvalidValueError, NodeUnavailableError } from '../errors.ts'
 import {
   type BlockHash,
+  blockSigner,
   derivePublicKey,
   type NanoAddress,
   type PrivateKey,
@@ -75,7 +76,7 @@ export function createPayouts(options: PayoutsOptions): Payouts {
   const address = publicKeyToAddress(derivePublicKey(key))
   const tail = createTail(store, address)
   const lock = { store, id: `wallet:${address}`, leaseMs, timeoutMs: TURN_TIMEOUT_MS }
-  const turn = { key, address, node, work, tail, representative, sent }
+  const turn = { sign: blockSigner(key), address, node, work, tail, representative, sent }
   const asks = new Set<Ask>()
   /** Who waits for receives, to be told how many were made. */
   const pocketing = new Set<Deferred<number>>()

@@ -2,11 +2,10 @@
  * One turn of an account, while nobody else has it: what became of its last blocks, and then the next ones, for what is asked
  * as far as there is room and money. They are in the store before they are published, and published in their order.
  */
-import type { NanoAddress, PrivateKey } from '../nano/index.ts'
+import type { NanoAddress } from '../nano/index.ts'
 import { type NanoNode, type Receivable, receivable } from '../rpc/index.ts'
 import { headAfter, insufficient, readHead } from '../wallet/head.ts'
-import type { WorkSource } from '../wallet/work.ts'
-import { type Batch, createBatch } from './batch.ts'
+import { type Batch, type BatchOptions, createBatch } from './batch.ts'
 import type { SentBlocks } from './chain.ts'
 import type { Payout } from './payouts.ts'
 import { confirmedOf, lookAt, publishAll } from './standing.ts'
@@ -19,11 +18,9 @@ export interface Ask {
   readonly reject: (fault: unknown) => void
 }
 
-export interface TurnOptions {
-  readonly key: PrivateKey
+export interface TurnOptions extends Pick<BatchOptions, 'sign' | 'work'> {
   readonly address: NanoAddress
   readonly node: NanoNode
-  readonly work: WorkSource
   readonly tail: Tail
   readonly representative: NanoAddress | undefined
   readonly sent: SentBlocks | undefined
@@ -93,12 +90,12 @@ async function answerKnown(tail: Tail, live: readonly Made[], asked: readonly As
 }
 
 async function openBatch(
-  { key, address, node, work, representative }: TurnOptions,
+  { sign, address, node, work, representative }: TurnOptions,
   { live, room }: { readonly live: readonly Made[]; readonly room: number },
 ): Promise<Batch> {
   const last = live.at(-1)
   const head = last ? headAfter(last.block) : await readHead({ node, address, representative })
-  return createBatch({ key, work, head: { ...head, representative: representative ?? head.representative }, room })
+  return createBatch({ sign, work, head: { ...head, representative: representative ?? head.representative }, room })
 }
 
 /** Signs the payments that there is room and money for. */

@@ -20,7 +20,7 @@ import {
   work,
   ZERO_HASH,
 } from './hex.ts'
-import { derivePublicKey, signHash, verifyHash } from './keys.ts'
+import { hashSigner, verifyHash } from './keys.ts'
 import { parseRaw, type Raw } from './raw.ts'
 
 /** The part of a state block that its hash covers. */
@@ -94,13 +94,20 @@ export function hashBlock(block: StateBlockContent): BlockHash {
   return bytesToHex(blake2b(32, preimage)) as BlockHash
 }
 
-/** Signs a block. The work can be added later: it is not signed. @throws {@link InvalidValueError} when the key is another account's. */
-export function signBlock(content: StateBlockContent, key: PrivateKey, blockWork?: Work): StateBlock {
-  if (derivePublicKey(key) !== addressToPublicKey(content.account)) {
-    throw new InvalidValueError('The private key is not the key of the account whose block it should sign.')
+/** Signs blocks of one account, for a third of what `signBlock` takes. */
+export function blockSigner(key: PrivateKey): (content: StateBlockContent, blockWork?: Work) => StateBlock {
+  const { publicKey, sign } = hashSigner(key)
+  return (content, blockWork) => {
+    if (publicKey !== addressToPublicKey(content.account)) {
+      throw new InvalidValueError('The private key is not the key of the account whose block it should sign.')
+    }
+    return { type: 'state', ...content, signature: sign(hashBlock(content)), work: blockWork }
   }
-  return { type: 'state', ...content, signature: signHash(hashBlock(content), key), work: blockWork }
 }
+
+/** Signs a block. The work can be added later: it is not signed. @throws {@link InvalidValueError} when the key is another account's. */
+export const signBlock = (content: StateBlockContent, key: PrivateKey, blockWork?: Work): StateBlock =>
+  blockSigner(key)(content, blockWork)
 
 /** Whether the account's own key signed this block. */
 export const isSignedByAccount = (block: StateBlock): boolean =>

@@ -1,6 +1,7 @@
 /** Nano as mathematics: amounts, accounts, keys, blocks, work and signed messages. No I/O, no clock. */
 export { addressToPublicKey, type NanoAddress, nanoAddress, publicKeyToAddress } from './account.ts'
 export {
+  blockSigner,
   blockToJson,
   hashBlock,
   isSignedByAccount,

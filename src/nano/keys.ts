@@ -1,7 +1,7 @@
 /** Keys: from a seed and an index, and the signing of 32-byte hashes. The only door to the curve for the rest of the package. */
 import { InvalidValueError } from '../errors.ts'
 import { blake2b } from './blake2b.ts'
-import { publicKeyBytes, signBytes, verifyBytes } from './ed25519.ts'
+import { createSigner, verifyBytes } from './ed25519.ts'
 import {
   bytesToHex,
   concatBytes,
@@ -34,11 +34,20 @@ export function derivePrivateKey(seed: string, index: number): PrivateKey {
 }
 
 /** The public key of a private key. */
-export const derivePublicKey = (key: PrivateKey): PublicKey => bytesToHex(publicKeyBytes(hexToBytes(key))) as PublicKey
+export const derivePublicKey = (key: PrivateKey): PublicKey =>
+  bytesToHex(createSigner(hexToBytes(key)).key) as PublicKey
+
+/** Signs 32-byte hashes, given as 64 hex digits, with one key, for half of what `signHash` takes. */
+export function hashSigner(key: PrivateKey): { readonly publicKey: PublicKey; sign(hash: string): Signature } {
+  const signer = createSigner(hexToBytes(key))
+  return {
+    publicKey: bytesToHex(signer.key) as PublicKey,
+    sign: (hash) => bytesToHex(signer.sign(hexToBytes(hash))) as Signature,
+  }
+}
 
 /** Signs a 32-byte hash given as 64 hex digits: a block hash, or a message digest. */
-export const signHash = (hash: string, key: PrivateKey): Signature =>
-  bytesToHex(signBytes(hexToBytes(key), hexToBytes(hash))) as Signature
+export const signHash = (hash: string, key: PrivateKey): Signature => hashSigner(key).sign(hash)
 
 /** Whether `signature` over the 32-byte `hash` (64 hex digits) was made with the private key of `key`. */
 export const verifyHash = (hash: string, signature: Signature, key: PublicKey): boolean =>

@@ -5,6 +5,7 @@
 import {
   addressToPublicKey,
   type BlockHash,
+  blockSigner,
   derivePublicKey,
   hashBlock,
   type NanoAddress,
@@ -14,7 +15,6 @@ import {
   raw,
   type Signature,
   type StateBlock,
-  signBlock,
   signHash,
   signMessage,
   workRoot,
@@ -106,6 +106,7 @@ const RECEIVABLE_COUNT = 100
 
 export function createWallet({ key, node, work, representative, emit }: WalletOptions): Wallet {
   const address = publicKeyToAddress(derivePublicKey(key))
+  const signAs = blockSigner(key)
   /** Undefined: the ledger has to be asked. */
   let head: Head | undefined
   let last: Promise<unknown> = Promise.resolve()
@@ -132,7 +133,7 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
   async function pocket(at: Head, one: Receivable, signal?: AbortSignal): Promise<Head> {
     const root = workRoot({ account: address, previous: at.frontier })
     const nonce = await work.get(root, 'receive', signal)
-    const block = signBlock(contentAfter(at, { balance: at.balance + one.amount, link: one.hash }), key, nonce)
+    const block = signAs(contentAfter(at, { balance: at.balance + one.amount, link: one.hash }), nonce)
     const after = await publishNext(block, at.frontier === ZERO_HASH ? 'open' : 'receive')
     emit({ type: 'received', hash: after.frontier, amount: one.amount })
     return after
@@ -174,7 +175,7 @@ export function createWallet({ key, node, work, representative, emit }: WalletOp
           signal.throwIfAborted()
           beforeSigning(at.frontier)
           const next = { balance: at.balance - amount, link: addressToPublicKey(to) }
-          const block = signBlock(contentAfter(at, next), key, nonce)
+          const block = signAs(contentAfter(at, next), nonce)
           const hash = hashBlock(block)
           head = undefined
           await onSigned(block)
