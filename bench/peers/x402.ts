@@ -5,6 +5,7 @@ import { type FacilitatorClient, HTTPFacilitatorClient, x402ResourceServer } fro
 import { ExactEvmScheme } from '@x402/evm/exact/server'
 import { paymentMiddleware as expressMiddleware } from '@x402/express'
 import { paymentMiddleware as honoMiddleware } from '@x402/hono'
+import type { Neighbour } from '../neighbours.ts'
 import { type Ask, PATH, repeat, type Subject } from '../subject.ts'
 import { ADDRESS, answeringFetch, HASH, NETWORK, SIGNATURE } from './stub.ts'
 
@@ -35,8 +36,10 @@ const ROUTES = {
 } as const
 
 /** The one proof that is presented again and again: nothing here remembers that it was used. */
-async function pay(ask: Ask): Promise<Record<string, string>> {
-  const required = decodePaymentRequiredHeader((await ask()).headers.get('PAYMENT-REQUIRED') ?? '')
+const pay = async (ask: Ask) => payFor(await ask(), HASH)
+
+async function payFor(bill: Response, nonce: string): Promise<Record<string, string>> {
+  const required = decodePaymentRequiredHeader(bill.headers.get('PAYMENT-REQUIRED') ?? '')
   const [accepted] = required.accepts
   if (!accepted) throw new Error('A challenge without an offer.')
   const authorization = {
@@ -45,7 +48,7 @@ async function pay(ask: Ask): Promise<Record<string, string>> {
     value: accepted.amount,
     validAfter: '0',
     validBefore: '9999999999',
-    nonce: HASH,
+    nonce,
   }
   const payload = { signature: SIGNATURE, authorization }
   const header = encodePaymentSignatureHeader({ x402Version: 2, resource: required.resource, accepted, payload })
@@ -67,5 +70,27 @@ export async function create(): Promise<Subject> {
         headers: async (ask) => repeat(count, scenario === 'unpaid' ? {} : await pay(ask)),
       }
     },
+  }
+}
+
+/** For neighbours.ts: with a chain that takes each payment once. */
+export function neighbour(): Neighbour {
+  const taken = new Set<unknown>()
+  const facilitator: FacilitatorClient = {
+    ...facilitators.object(),
+    async settle({ payload }) {
+      const { nonce } = payload.authorization as { nonce: string }
+      const isNew = !taken.has(nonce)
+      taken.add(nonce)
+      return isNew ? ANSWERS.settle : { ...ANSWERS.settle, success: false, errorReason: 'nonce_already_used' }
+    },
+  }
+  const accepts = [{ scheme: 'exact', price: '$0.001', network: NETWORK, payTo: ADDRESS }] as const
+  const server = new x402ResourceServer(facilitator).register(NETWORK, new ExactEvmScheme())
+  let payments = 0
+  return {
+    name: '@x402/hono',
+    charge: honoMiddleware({ '/*': { accepts: [...accepts] } }, server),
+    pay: (bill) => payFor(bill, `0x${(++payments).toString(16).padStart(64, '0')}`),
   }
 }

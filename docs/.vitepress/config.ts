@@ -18,6 +18,7 @@ export default defineConfig({
       { text: 'API', link: '/api/', activeMatch: '/api/' },
       { text: 'Protocol', link: '/protocol_rev1' },
       { text: 'Security', link: '/security' },
+      { text: 'Neighbours', link: '/neighbours' },
     ],
     sidebar: [
       {
@@ -41,6 +42,7 @@ export default defineConfig({
           { text: 'Agents with budgets', link: '/guide/agents' },
           { text: 'Testing your paid API', link: '/guide/testing' },
           { text: 'A page for people', link: '/page' },
+          { text: 'Dollars, several accounts', link: '/prices' },
           { text: 'Other x402 packages', link: '/x402' },
         ],
       },
@@ -51,6 +53,7 @@ export default defineConfig({
           { text: 'Security', link: '/security' },
           { text: 'Attacks', link: '/attacks' },
           { text: 'Architecture', link: '/architecture' },
+          { text: 'Neighbours', link: '/neighbours' },
         ],
       },
       {
