@@ -1,7 +1,10 @@
 /** What stands behind a paywall's routes: a node, a store and a secret of its own, or a facilitator that has them. */
 import { openChannels } from '#channels'
+import { encodeUtf8, randomHex } from './core/bytes.ts'
 import { type Cashier, joinCashiers } from './core/cashier.ts'
 import { schemesOf } from './core/mechanism.ts'
+import type { KeyedMac } from './core/seal.ts'
+import type { Store } from './core/store.ts'
 import { ownCashier } from './core/take.ts'
 import type { Till } from './core/till.ts'
 import { type DeploymentStore, type Health, openDeployment, openDeploymentStore, succeeds } from './deployment.ts'
@@ -14,6 +17,7 @@ import { createAsk, type FacilitatorAddress } from './remote/ask.ts'
 import { remoteCashier } from './remote/cashier.ts'
 import { readHealth } from './remote/wire.ts'
 import type { ConfirmationFeed, Ledger, NanoNode } from './rpc/index.ts'
+import { mac } from './secret.ts'
 import { readSupportedResponse } from './x402/shapes.ts'
 
 /** What a route asks, and what it allows. */
@@ -37,6 +41,8 @@ export interface Backing {
   readonly view: NetworkView | undefined
   /** Lets it prepare for payments to this account. */
   watch(account: string): void
+  /** What passes and free requests are counted in, and sealed with. @throws `ConfigError` (`ERR_CONFIG`) when nothing lasts. */
+  books(): () => Promise<{ readonly store: Store; readonly macs: readonly [KeyedMac, ...KeyedMac[]] }>
   /** Who makes offers and takes payments on these terms, once that is ready. @throws `ConfigError` (`ERR_CONFIG`) */
   cashier(terms: RouteTerms): () => Promise<Cashier>
   health(): Promise<Health>
@@ -73,6 +79,7 @@ function ownBacking(options: DeploymentOptions, { isProduction, origin }: Settin
     depositAccount: channels?.account,
     view: { node, ledger, feed },
     watch: (account) => feed?.watch(nanoAddress(account)),
+    books: () => async () => ({ store: await store(), macs: deployment.macsFor('access') }),
     cashier: (terms) => async () => {
       if (channels === undefined) return exact(terms)()
       const batched = { scheme: BATCH_SETTLEMENT, cashier: await channels.cashier(terms) }
@@ -124,6 +131,13 @@ function facilitatorBacking(
     depositAccount: undefined,
     view: undefined,
     watch() {},
+    books() {
+      const { open } = answerStore()
+      return async () => {
+        const store = await open()
+        return { store, macs: [await ownMac(store)] }
+      }
+    },
     cashier(terms) {
       // The facilitator has the claims. What was answered is this server's, and stays here, if it is to be kept at all.
       if (terms.extensions?.some((extension) => extension.use)) answerStore()
@@ -136,5 +150,16 @@ function facilitatorBacking(
       return { ...health, store: { ...health.store, ok: health.store.ok && isKept } }
     },
     close: async () => kept?.close(),
+  }
+}
+
+const KEEP_KEY_MS = 10 * 365 * 86_400_000
+
+/** Without a secret of our own, the key is where what it seals is counted: lost together, both begin anew. */
+async function ownMac(store: Store): Promise<KeyedMac> {
+  for (;;) {
+    const found = await store.read('access key')
+    if (found) return mac(encodeUtf8(found.value))
+    await store.write('access key', 0, randomHex(32), Date.now() + KEEP_KEY_MS)
   }
 }

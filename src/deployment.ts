@@ -3,7 +3,7 @@ import { announce } from '#announce'
 import { type EmbeddedDevnet, embedDevnet } from '#devnet/embed'
 import { openStore } from '#stores/open'
 import { encodeFields } from './core/bytes.ts'
-import { createSeal, type Seal } from './core/seal.ts'
+import { createSeal, type KeyedMac, type Seal } from './core/seal.ts'
 import type { Store } from './core/store.ts'
 import { ConfigError } from './errors.ts'
 import { observeNode, observeStore } from './observe.ts'
@@ -35,6 +35,8 @@ export interface Deployment {
   readonly seal: Seal
   /** A seal of the same secrets for something else: neither opens what the other sealed. */
   sealFor(label: string): Seal
+  /** MACs under keys of the same secrets, for something else. The first seals, all verify. */
+  macsFor(label: string): readonly [KeyedMac, ...KeyedMac[]]
   /** All nodes as one. */
   readonly node: NanoNode
   readonly ledger: Ledger
@@ -73,6 +75,12 @@ export function openDeployment(options: DeploymentOptions, isProduction: boolean
         keys.map((key) => mac(key)(encodeFields(['nano402 seal key for', label]))),
         mac,
       ),
+    macsFor(label) {
+      const macOf = (key: Uint8Array) => mac(mac(key)(encodeFields(['nano402 mac key for', label])))
+      const [first, ...others] = keys.map(macOf)
+      if (!first) throw new TypeError('A seal needs a key.')
+      return [first, ...others]
+    },
     node: asked.node,
     ledger,
     feed,

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'ERR_FACILITATOR'
   | 'ERR_ISSUER'
   | 'ERR_PRICE'
+  | 'ERR_ACCESS'
   | 'ERR_CHARGE'
   | 'ERR_WORK'
   | 'ERR_OVER_BUDGET'
@@ -95,6 +96,11 @@ export class IssuerError extends PaywallError {
 /** The price function threw, did not settle in time, or gave something that is not a price. */
 export class PriceError extends PaywallError {
   override readonly code = 'ERR_PRICE'
+}
+
+/** A function that says who may pass (skip, validate, or a `by`) threw, did not settle in time, or gave what it may not give. */
+export class AccessError extends PaywallError {
+  override readonly code = 'ERR_ACCESS'
 }
 
 /** A handler charged more than was reserved, too late, or other than what was paid already. */

@@ -1,9 +1,12 @@
 /** The public door: what adapters and applications use. No logic. */
+export type { SoldPasses } from './access/index.ts'
+export type { AccessOptions, AccessView, FreeOptions, InvalidReason, PassOptions } from './access/options.ts'
 export type { Refused } from './core/answer.ts'
-export type { Paid, Payment, PaymentFacts } from './core/delivery.ts'
+export type { Paid } from './core/delivery.ts'
 export type { EventListener, PaywallEvent, UndeliveredReason } from './core/events.ts'
 export type { Outcome } from './core/guard.ts'
 export type { Mechanism, Proof, Settled, Verified } from './core/mechanism.ts'
+export type { Access, Charging, PassFacts, Payment, PaymentFacts, Principal } from './core/payment.ts'
 export type { RequestView } from './core/price.ts'
 export { type Quote, TAG_MODULUS } from './core/quote.ts'
 export { isRefusal, REFUSALS, type Refusal, type RefusalCode, refusal } from './core/refusal.ts'

@@ -1,4 +1,5 @@
 /** Options and environment, checked: everything that can be set, what it defaults to, and what to do when it is wrong. */
+import type { AccessOptions } from './access/options.ts'
 import type { EventListener } from './core/events.ts'
 import type { Mechanism } from './core/mechanism.ts'
 import type { RequestView } from './core/price.ts'
@@ -30,7 +31,7 @@ export interface FiatPrice {
 }
 
 /** What may differ from route to route. */
-export interface RouteOptions {
+export interface RouteOptions extends AccessOptions {
   /** [NANO402_PRICE] What one request costs, or a function that says so. Required. */
   readonly price?: Price | FiatPrice | ((request: RequestView) => Price | FiatPrice | Promise<Price | FiatPrice>)
   /** [NANO402_PAY_TO, comma-separated] The account that is paid, `pool(accounts)`, or a function that says so. Required. */
@@ -47,7 +48,7 @@ export interface RouteOptions {
   readonly attempts?: number
   /** How long a handler may take to start its answer. Default 300,000. */
   readonly handlerTimeoutMs?: number
-  /** Longest body that a price function may read, in bytes. Default 0: it may not. */
+  /** Longest body that functions of the request (`price`, `validate`, `skip`) may read, in bytes. Default 0: they may not. */
   readonly priceBodyLimit?: number
   /**
    * x402's `payment-identifier`: a request made again under its id gets the answer that it got. Default false. The options
@@ -78,7 +79,8 @@ export interface DeploymentOptions {
   readonly network?: Network
   /**
    * [NANO402_STORE] `memory` (default), `sqlite:<path>`, `redis://...`, `https://:<token>@<host>` (Redis over REST), or an
-   * object of the `Store` interface. With a facilitator, which has the claims, it keeps the answers of `paymentIdentifier`.
+   * object of the `Store` interface. With a facilitator, which has the claims, it keeps the answers of `paymentIdentifier`,
+   * and counts for `pass` and `free`.
    */
   readonly store?: string | Store
   /** Lets production run on the memory store, which forgets at every start which payments were used. */
@@ -234,6 +236,18 @@ function makeSchemas() {
       ]),
     ),
     page: z.optional(objectWith('open')),
+    validate: z.optional(func),
+    skip: z.optional(func),
+    pass: z.optional(
+      z.strictObject({
+        uses: z.int().check(z.gte(2), z.lte(1_000_000)),
+        ttlMs: ms,
+        scope: z.optional(z.string()),
+        by: z.optional(func),
+        path: z.optional(z.string().check(z.regex(/^\/[^;,\s]*$/))),
+      }),
+    ),
+    free: z.optional(z.strictObject({ perDay: count, by: func })),
     discovery: z.optional(
       z.strictObject({
         path: z.optional(z.string().check(z.regex(/^\/[^?#\s]*$/))),
@@ -310,6 +324,10 @@ const EXPECTED: Readonly<Record<string, string>> = {
   wire: `a list of ${WIRE_NAMES.join(', ')}`,
   paymentIdentifier: 'true, or what PaymentIdentifierOptions says',
   page: 'paywallPage(...) of nano402/page',
+  validate: 'a function of the request',
+  skip: 'a function of the request',
+  pass: '{ uses, ttlMs }, from 2 uses on, with scope, by, path if you like',
+  free: '{ perDay, by }, by a function of the request',
   discovery: "what DiscoveryOptions says, with a path such as '/items/:id'",
   receipts: '64 hex digits, or a list [current, previous]',
   mechanisms: `a list of ${[...MECHANISM_NAMES, CHANNEL].join(', ')}, or objects of the Mechanism interface`,

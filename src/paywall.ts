@@ -1,4 +1,5 @@
 /** A paywall: routes that are charged for, on top of one deployment. */
+import { createAccess, type SoldPasses } from './access/index.ts'
 import { type NetworkView, openBacking } from './backing.ts'
 import { type Answers, createAnswers } from './core/answer.ts'
 import { harmless, type PaywallEvent } from './core/events.ts'
@@ -27,8 +28,9 @@ import {
 import type { PaywallPage } from './page/page.ts'
 import type { Pages } from './page/pages.ts'
 import { fixedAccounts } from './pay-to.ts'
-import { createPricing, fixedTerms, isFiat } from './pricing.ts'
+import { createPricing, fixedTerms, isFiat, priceText } from './pricing.ts'
 import type { Network } from './rpc/index.ts'
+import { PASS_HEADER } from './x402/pass.ts'
 import { joinWires, SESSION_ONLY, versionsOf, WITHOUT_EXTENSIONS, type WireName } from './x402/wires.ts'
 
 /** What a route asks: the same source as its 402s. */
@@ -78,6 +80,8 @@ export interface Paywall extends PaywallRoute {
    * `/.nano402/status`. Undefined for every other request. Never gated: ask it before the paywall, as the adapters' `routes` do.
    */
   routes(): SelfRoutes
+  /** The passes that its routes have sold. */
+  readonly passes: SoldPasses
   /** How node, feed, store and secret are. Asks them. */
   health(): Promise<Health>
   /**
@@ -110,6 +114,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const answers = createAnswers(wire)
   const x402Versions = versionsOf(wireNames)
   const signer = signerFor(deployment)
+  const access = createAccess({ realm, network, openBooks: backing.books, emit })
   const listings = new Map<string, Listing>()
   const rates = new Set<FiatPrice['rates']>()
   const traffic = createTraffic(answers)
@@ -150,6 +155,12 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       )
     }
     if (fiat) rates.add(fiat.rates)
+    const { gates, pass, ...more } = access.route(route, {
+      name: route.name,
+      price: priceText(route.price),
+      handlerTimeoutMs,
+      priceBodyLimit,
+    })
     const extensions: readonly Extension[] = [
       ...(signer ? [offerReceipt(signer)] : []),
       ...(route.paymentIdentifier
@@ -158,13 +169,17 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
           ? []
           : [askForIdentifier(isChannelOnly === true)]),
       ...(route.discovery ? [bazaar(route.discovery)] : []),
+      ...more.extensions,
     ]
+    const vary = [...(pass ? [PASS_HEADER] : []), ...(page ? ['Accept', 'Cookie'] : [])]
     const rules: Omit<Route, 'cashier'> = {
       name,
       extensions,
       network,
       wire,
-      answers: page ? createAnswers(wire, ['Accept', 'Cookie']) : answers,
+      gates,
+      pass,
+      answers: vary.length > 0 ? createAnswers(wire, { vary, expose: pass ? [PASS_HEADER] : [] }) : answers,
       leaseMs,
       handlerTimeoutMs,
       accepted: async () => ({ x402Versions, schemes: await backing.schemes(), networks: [network], assets: ['XNO'] }),
@@ -246,6 +261,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
         ),
       ),
     routes: () => self,
+    passes: access.passes,
     health: backing.health,
     async close({ timeoutMs = 30_000 } = {}) {
       await traffic.drain(timeoutMs)

@@ -32,6 +32,12 @@ export function fixedTerms({ price }: RouteOptions, accounts: readonly string[])
 export const isFiat = (price: unknown): price is FiatPrice =>
   typeof price === 'object' && price !== null && 'usd' in price
 
+/** A price as it was written, to tell it from others. Undefined: it depends on the request. */
+export const priceText = (price: RouteOptions['price']): string | undefined => {
+  if (typeof price !== 'object') return typeof price === 'function' ? undefined : price
+  return 'usd' in price ? `$${price.usd}` : String(price.raw)
+}
+
 function createPrice(price: RouteOptions['price']): Priced['price'] {
   if (price === undefined) {
     throw new ConfigError("No price. Set NANO402_PRICE or the option price, such as price: '0.001' (XNO).")

@@ -47,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   testing: ['client', 'devnet', 'core', 'rpc', 'nano', 'x402', 'errors'],
   secret: ['core', 'nano', 'errors'],
   extensions: ['core', 'x402', 'errors'],
+  access: ['core', 'x402', 'errors'],
   discovery: ['extensions', 'core', 'nano', 'x402'],
   arrivals: ['rpc', 'nano', 'lru-cache'],
   page: [
@@ -64,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ],
   ],
   options: [
+    'access/options.ts',
     'page/page.ts',
     'extensions',
     'remote/ask.ts',
@@ -80,14 +82,27 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   observe: ['core', 'rpc'],
   deployment: [...['options', 'observe', 'secret', 'announce', 'rpc', 'stores', 'devnet'], ...['core', 'errors']],
   channels: ['deployment', 'mechanisms', 'options', 'pricing', 'core', 'nano', 'zod', 'errors'],
-  backing: ['channels', 'deployment', 'mechanisms', 'options', 'remote', 'rpc', 'core', 'nano', 'x402', 'errors'],
+  backing: [
+    'channels',
+    'deployment',
+    'secret',
+    'mechanisms',
+    'options',
+    'remote',
+    'rpc',
+    'core',
+    'nano',
+    'x402',
+    'errors',
+  ],
   paywall: [
-    ...['backing', 'deployment', 'discovery', 'extensions', 'options', 'page', 'pay-to', 'pricing', 'rpc'],
+    ...['access', 'backing', 'deployment', 'discovery', 'extensions', 'options', 'page', 'pay-to', 'pricing', 'rpc'],
     ...['core', 'x402', 'nano', 'errors'],
   ],
   instance: ['paywall', 'options'],
   index: [
     ...[
+      'access',
       'instance',
       'paywall',
       'deployment',

@@ -35,8 +35,8 @@ export interface Accepted {
 export interface Answers {
   /** A 402 with its offers, in the headers and in the body. */
   paymentRequired(code: RefusalCode, required: PaymentRequired, more: readonly Header[]): Refused
-  /** Every other refusal: the code and the sentence as JSON, and what would be accepted, where that is said. */
-  refusal(code: RefusalCode, more?: readonly Header[], accepted?: Accepted): Refused
+  /** Every other refusal: the code and the sentence as JSON, and what else is said of it there. */
+  refusal(code: RefusalCode, more?: readonly Header[], said?: object): Refused
   /** A browser's question before the request. It is not answered with content, and says nothing about payment. */
   preflight(): Refused
   /** What was presented has been seen to, and there is nothing else to say. */
@@ -52,10 +52,16 @@ export interface Answers {
 
 const EXPOSE = 'Access-Control-Expose-Headers'
 
-/** `vary`: what else of a request its answer depends on. */
-export function createAnswers(wire: Wire, vary: readonly string[] = []): Answers {
+export interface AnswersOptions {
+  /** What else of a request its answer depends on. */
+  readonly vary?: readonly string[]
+  /** What else of an answer scripts may read. */
+  readonly expose?: readonly string[]
+}
+
+export function createAnswers(wire: Wire, { vary = [], expose = [] }: AnswersOptions = {}): Answers {
   const presented = [...wire.requestHeaders, ...vary].join(', ')
-  const answered = wire.responseHeaders.join(', ')
+  const answered = [...wire.responseHeaders, ...expose].join(', ')
   const unpaidHeaders: readonly Header[] = [
     ['Content-Type', 'application/json; charset=utf-8'],
     ['Cache-Control', 'no-store'],
@@ -67,11 +73,10 @@ export function createAnswers(wire: Wire, vary: readonly string[] = []): Answers
       const { headers, body } = wire.offer(required)
       return refused(code, 402, [...headers, ...unpaidHeaders, ...more], body ?? reasonOf(code))
     },
-    refusal(code, more = [], accepted = undefined) {
+    refusal(code, more = [], said = undefined) {
       const { status, retryAfterSeconds } = answerFor(code)
       const retry: Header[] = retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]]
-      const body = reasonOf(code, accepted && { accepted })
-      return refused(code, status, [...unpaidHeaders, ...retry, ...more], body)
+      return refused(code, status, [...unpaidHeaders, ...retry, ...more], reasonOf(code, said))
     },
     preflight: () => refused('preflight', 204, [], null),
     reply: (settlement) => refused('reply', 204, [...wire.settled(settlement), ...unpaidHeaders.slice(1)], null),

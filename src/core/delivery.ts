@@ -8,43 +8,29 @@ import type { Answers, Refused } from './answer.ts'
 import type { Taken } from './cashier.ts'
 import type { EventListener, UndeliveredReason } from './events.ts'
 import type { AnswerCopy } from './extension.ts'
+import type { Held } from './gate.ts'
 import { fixedMeter } from './meter.ts'
+import type { Access, Payment, PaymentFacts } from './payment.ts'
 import type { PaywallRequest } from './request.ts'
-import type { ContentEvent } from './sse.ts'
 
-/** Who paid what for a request. */
-export interface PaymentFacts {
-  /** The account that paid. */
-  readonly payer: string
-  /** What it sent, tag included, in raw. In a channel: the most that the request may cost; once delivered, what it did. */
-  readonly amount: bigint
-  /** The block's hash; `""` for a payment in a channel, but for the first, which has the deposit's. */
-  readonly transaction: string
-  readonly network: string
-  readonly scheme: string
+/** What a request was let in on, and what becomes final with its answer. */
+export interface Granted extends Pick<Taken, 'uses' | 'meter'> {
+  /** Without them nothing is used up. */
+  readonly claims?: Held
+  /** Without it nothing was paid now. */
+  readonly settled?: Taken['settled']
+  readonly sale?: Sale
 }
 
-/** The payment for this request, for its handler. */
-export interface Payment extends PaymentFacts {
-  /**
-   * Says, before the answer starts, what the request did cost, in raw; without it, `amount`. Where the request was paid
-   * before its handler ran (scheme `exact`), only what was paid can be charged.
-   *
-   * @throws {@link ChargeError} (`ERR_CHARGE`) when it is more than was reserved, other than what was paid, or too late.
-   */
-  charge(amount: bigint): void
-  /** Changes the most that the request may cost. False: the client has authorised less, and nothing has changed. */
-  reserve(max: bigint): Promise<boolean>
-  /**
-   * The body of an answer of type `text/event-stream` whose events cost so much raw each, beside what the request itself
-   * costs. The client is asked for more as it goes, and the stream ends when it does not give it.
-   *
-   * @throws {@link ChargeError} (`ERR_CHARGE`) where the request was not paid in a channel.
-   */
-  events(source: AsyncIterable<ContentEvent>, options: { readonly price: bigint }): ReadableStream<Uint8Array>
+/** What a payment buys beside its answer. */
+export interface Sale {
+  /** What hands it over. */
+  readonly headers: readonly Header[]
+  /** Writes it down. Asked once, before the payment is made final. */
+  record(): Promise<void>
 }
 
-/** A request that paid. Serve it through `deliver`, or through `begin` where answers are written rather than returned. */
+/** A request that is let in. Serve it through `deliver`, or through `begin` where answers are written rather than returned. */
 export interface Paid {
   readonly kind: 'paid'
   readonly payment: Payment
@@ -79,8 +65,8 @@ export interface DeliveryRules {
 }
 
 export function createDelivery(
-  facts: PaymentFacts,
-  { settled, claims, uses = [], meter = fixedMeter(facts.amount) }: Taken,
+  facts: PaymentFacts & Access,
+  { settled, claims, sale, uses = [], meter = fixedMeter(facts.amount) }: Granted,
   rules: DeliveryRules,
   client: Pick<PaywallRequest, 'aborted' | 'signal'>,
 ): Paid {
@@ -118,20 +104,27 @@ export function createDelivery(
   const undelivered = (reason: UndeliveredReason) =>
     emit?.({ type: 'undelivered', route, payment: facts, reason, ms: Date.now() - grantedAtMs })
 
+  const giveBack = async () => {
+    await claims?.release()
+    await settled?.release().catch(() => {}) // whatever it held frees itself
+  }
   const release = async (reason: UndeliveredReason) => {
     if (!decide()) return
-    await claims.release()
-    await settled.release().catch(() => {}) // whatever it held frees itself
+    await giveBack()
     undelivered(reason)
   }
   const commit = async (): Promise<Refused | undefined> => {
     if (!decide()) return answers.refusal('handler_timeout')
     try {
-      await claims.commit()
-      await settled.commit()
+      await sale?.record().catch(async (fault: unknown) => {
+        await giveBack() // nothing is final yet
+        throw fault
+      })
+      await claims?.commit()
+      await settled?.commit()
       const payment = { ...facts, amount: meter.cost }
       emit?.({ type: 'delivered', route, payment, reserved: facts.amount, ms: Date.now() - grantedAtMs })
-      if (claims.noteDelivery) setTimeout(claims.noteDelivery) // once the answer has had its turn: noting first could hide a lost one
+      if (claims?.noteDelivery) setTimeout(claims.noteDelivery) // once the answer has had its turn: noting first could hide a lost one
       return undefined
     } catch {
       undelivered('commit_failed')
@@ -145,7 +138,7 @@ export function createDelivery(
       return expire(answers.refusal('handler_timeout'))
     }
     // Not waited for: a silent store must not put off the end. A lost lease is found out when the claim is to become final.
-    claims.renew().catch(() => {})
+    claims?.renew().catch(() => {})
     timer = nextTick()
   }
   const nextTick = () => {
@@ -161,9 +154,9 @@ export function createDelivery(
       const released = release(isGone ? 'client_gone' : 'handler_failed')
       return { headers: [], ready: released.then(() => undefined), final: () => [], copies: [] }
     }
-    const { outcome } = settled
-    const headers = answers.paidHeaders(outcome ? undefined : settled.settlement, existing)
-    const final = () => (outcome ? answers.settlementHeaders({ ...settled.settlement, ...outcome() }) : [])
+    const { outcome, settlement } = settled ?? {}
+    const headers = [...answers.paidHeaders(outcome ? undefined : settlement, existing), ...(sale?.headers ?? [])]
+    const final = () => (outcome && settlement ? answers.settlementHeaders({ ...settlement, ...outcome() }) : [])
     const ready = commit()
     const isFinal = ready.then((refused) => refused === undefined)
     const started = { status, headers: existing, marks: headers }
@@ -210,7 +203,10 @@ const isResponse = (answer: Response | undefined): answer is Response =>
 
 function marked(response: Response, headers: readonly Header[]): Response {
   try {
-    for (const [name, value] of headers) response.headers.set(name, value)
+    for (const [name, value] of headers) {
+      if (name === 'Set-Cookie') response.headers.append(name, value)
+      else response.headers.set(name, value)
+    }
     return response
   } catch {
     // A copy, because a response that came from fetch() has headers that cannot be changed.

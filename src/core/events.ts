@@ -1,5 +1,5 @@
 /** What a paywall tells about itself. The package logs nothing: whoever wants logs, metrics or traces listens. */
-import type { PaymentFacts } from './delivery.ts'
+import type { PaymentFacts } from './payment.ts'
 import type { RefusalCode } from './refusal.ts'
 
 /** Why a paid request was not answered for its payment. The proof is good again, but for `attempts`. */
@@ -26,7 +26,7 @@ export type PaywallEvent =
   | { readonly type: 'confirmed'; readonly route: string; readonly scheme: string; readonly ms: number }
   /** The claims were taken. `ms`: how long the store took. */
   | { readonly type: 'claimed'; readonly route: string; readonly scheme: string; readonly ms: number }
-  /** The handler may run. `ms`: how long settling took. */
+  /** The handler may run: for a payment, or on what `payment.kind` says. `ms`: how long settling took. */
   | { readonly type: 'granted'; readonly route: string; readonly payment: PaymentFacts; readonly ms: number }
   /** The payment is final and the answer on its way. `ms`: since it was granted; `reserved`: what it was granted for. */
   | {
@@ -43,6 +43,8 @@ export type PaywallEvent =
       readonly reason: UndeliveredReason
       readonly ms: number
     }
+  /** Nobody gets in by this pass any more. */
+  | { readonly type: 'pass_revoked'; readonly pass: string }
   /** A proof of a channel is genuine: so many steps from the best one, and found out in so many ms. */
   | { readonly type: 'channel_proof'; readonly mode: string; readonly steps: number; readonly ms: number }
   /** A channel was opened with a deposit of so much raw, or one more was added. */

@@ -1,5 +1,12 @@
 /** What trouble of ours is called on the wire. */
-import { FacilitatorError, NodeRefusedError, NodeUnavailableError, PriceError, StoreError } from '../errors.ts'
+import {
+  AccessError,
+  FacilitatorError,
+  NodeRefusedError,
+  NodeUnavailableError,
+  PriceError,
+  StoreError,
+} from '../errors.ts'
 import { BODY_TOO_LARGE } from './price.ts'
 import type { RefusalCode } from './refusal.ts'
 
@@ -10,5 +17,6 @@ export function codeOf(fault: unknown): RefusalCode {
   if (fault instanceof StoreError) return 'store_unavailable'
   if (fault instanceof NodeUnavailableError || fault instanceof NodeRefusedError) return 'node_unavailable'
   if (fault instanceof PriceError) return 'price_unavailable'
+  if (fault instanceof AccessError) return 'access_unavailable'
   return 'unexpected_verify_error'
 }

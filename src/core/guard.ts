@@ -1,15 +1,17 @@
 /**
  * The decision whether a request is served. Its order is the security argument: nothing is looked up before its seal is
  * genuine, claimed before it is verified, settled before it is claimed, or served before it is settled. The first half of
- * it is in check.ts, the second in take.ts, or with a facilitator.
+ * it is in check.ts, the second in take.ts, or with a facilitator. Before all of it come the gates.
  */
 import { type PaymentRequirements, type ResourceInfo, X402_VERSION } from '../x402/shapes.ts'
 import type { PresentedPayment, Wire } from '../x402/wire.ts'
 import { type Accepted, type Answers, type Refused, remarked } from './answer.ts'
 import type { Cashier, Replied, Taken } from './cashier.ts'
-import { createDelivery, type DeliveryRules, type Paid } from './delivery.ts'
+import { createDelivery, type DeliveryRules, type Paid, type Sale } from './delivery.ts'
 import { type Extension, offerExtensions, settleExtensions } from './extension.ts'
 import { codeOf } from './fault.ts'
+import type { Admission, Gate } from './gate.ts'
+import type { PassFacts } from './payment.ts'
 import { answerFor, type Correction, isRefusal, type Refusal, type RefusalCode, refusal } from './refusal.ts'
 import { isPreflight, type PaywallRequest } from './request.ts'
 
@@ -20,7 +22,11 @@ export interface Route extends DeliveryRules {
   readonly wire: Wire
   /** What is answered, in that form. */
   readonly answers: Answers
+  /** Asked in this order, before anything is offered or read. */
+  readonly gates: readonly Gate[]
   readonly cashier: Cashier
+  /** What a payment buys beside its answer. */
+  readonly pass?: PassShelf | undefined
   /** What goes with its offers and payments. */
   readonly extensions: readonly Extension[]
   /** What a payment here may be. */
@@ -31,12 +37,29 @@ export interface Route extends DeliveryRules {
 
 export type Outcome = Refused | Paid
 
+/** Where passes are sold. */
+export interface PassShelf {
+  /** What they are good for, by a name that says nothing else. */
+  readonly scope: string
+  /** The path below which they are good. */
+  readonly path: string
+  /** Gets ready to sell one to who asks this, before the payment is taken. What it gives back sells it to who paid. */
+  sell(request: PaywallRequest): Promise<(payer: string) => SoldPass>
+}
+
+export interface SoldPass extends Sale {
+  readonly pass: PassFacts
+}
+
 /** Decides about one request. Never rejects: trouble of ours is a refusal with a 5xx. */
 export async function guard(request: PaywallRequest, route: Route): Promise<Outcome> {
   if (isPreflight(request)) return route.answers.preflight()
   try {
     const payment = route.wire.read(request.headers)
-    if (payment === undefined) return await refuse('payment_required', request, route)
+    const said = await askGates(request, route, payment !== undefined)
+    if (said && !isRefusal(said)) return said
+    if (payment === undefined) return await refuse(said?.code ?? 'payment_required', request, route)
+    const sell = await route.pass?.sell(request)
     const taken = typeof payment === 'string' ? refusal(payment) : await take(payment, request, route)
     if (isRefusal(taken) && taken.answer) {
       route.emit?.({ type: 'replayed', route: route.name })
@@ -47,14 +70,57 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
     if (taken.kind === 'replied') return route.answers.reply(taken.settlement)
     const { settled, scheme, amount, ms } = taken
     const { payer = '', transaction, network } = settled.settlement
-    const paid = { payer, amount, transaction, network, scheme }
-    route.emit?.({ type: 'granted', route: route.name, payment: paid, ms })
-    return createDelivery(paid, taken, route, request)
+    const sale = sell?.(payer)
+    const pass = sale && { pass: sale.pass }
+    const facts = { kind: 'paid', payer, amount, transaction, network, scheme, ...pass } as const
+    route.emit?.({ type: 'granted', route: route.name, payment: facts, ms })
+    return createDelivery(facts, { ...taken, ...(sale && { sale }) }, route, request)
   } catch (fault) {
-    const code = codeOf(fault)
-    route.emit?.({ type: 'refused', route: route.name, code, status: answerFor(code).status, fault })
-    return route.answers.refusal(code)
+    return failed(fault, route)
   }
+}
+
+/**
+ * What the gates say, and nothing else: an answer; or undefined, or why they do not let it in, where it may still pay.
+ * Never rejects.
+ */
+export async function enter(request: PaywallRequest, route: Route): Promise<Outcome | Refusal | undefined> {
+  try {
+    return await askGates(request, route, false)
+  } catch (fault) {
+    return failed(fault, route)
+  }
+}
+
+async function askGates(
+  request: PaywallRequest,
+  route: Route,
+  isPaying: boolean,
+): Promise<Outcome | Refusal | undefined> {
+  let reason: Refusal | undefined
+  for (const gate of route.gates) {
+    if (isPaying && !gate.asksPayers) continue
+    const said = await gate.ask(request)
+    if (said?.kind === 'admitted') return admit(said, request, route)
+    if (said && answerFor(said.code).status !== 402) return refuse(said.code, request, route, undefined, said.said)
+    reason ??= said
+  }
+  return reason
+}
+
+function admit({ access, payer = '', held }: Admission, request: PaywallRequest, route: Route): Paid {
+  const { name, network, emit } = route
+  const { kind } = access
+  const pass = 'pass' in access ? { pass: access.pass } : undefined
+  const payment = { kind, payer, amount: 0n, transaction: '', network, scheme: kind, ...pass }
+  emit?.({ type: 'granted', route: name, payment, ms: 0 })
+  return createDelivery({ ...payment, ...access }, held ? { claims: held } : {}, route, request)
+}
+
+function failed(fault: unknown, { name, emit, answers }: Route): Refused {
+  const code = codeOf(fault)
+  emit?.({ type: 'refused', route: name, code, status: answerFor(code).status, fault })
+  return answers.refusal(code)
 }
 
 /** Takes a payment, with what the extensions have to say before and after. */
@@ -82,7 +148,13 @@ async function take(
 }
 
 /** A refusal as an answer. With a 402 goes a fresh offer. `presented`: what became of the payment that was presented. */
-async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, presented?: Refusal): Promise<Refused> {
+async function refuse(
+  code: RefusalCode,
+  request: PaywallRequest,
+  route: Route,
+  presented?: Refusal,
+  said?: object,
+): Promise<Refused> {
   const { answers } = route
   const { correction } = presented ?? {}
   const failure = { success: false, errorReason: code, transaction: '', network: route.network }
@@ -92,7 +164,7 @@ async function refuse(code: RefusalCode, request: PaywallRequest, route: Route, 
   const { status, message } = answerFor(code)
   const { name, emit } = route
   if (code !== 'payment_required') emit?.({ type: 'refused', route: name, code, status })
-  if (status === 400) return answers.refusal(code, more, await route.accepted())
+  if (status === 400) return answers.refusal(code, more, said ?? { accepted: await route.accepted() })
   if (status !== 402) return answers.refusal(code, more)
   const { accepts: offered, amount } = await route.cashier.offer(request)
   const accepts = correction ? offered.map((offer) => corrected(offer, correction)) : offered

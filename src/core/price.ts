@@ -34,7 +34,7 @@ export const BODY_TOO_LARGE = Symbol('body too large')
 
 const MAX_INPUTS = 32
 const BODY = 'body'
-const isPaymentHeader = (name: string) => /^(x-)?payment/.test(name)
+const isPaymentHeader = (name: string) => /^(x-)?payment|^nano402-/.test(name)
 
 /** A view that writes down what is read through it. `bodyLimit` in bytes; 0: the body may not be read. */
 export function recordView(request: PaywallRequest, bodyLimit: number): RecordedView {

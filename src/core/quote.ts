@@ -152,12 +152,15 @@ function newTag(): bigint {
   return ((view.getBigUint64(0) << 64n) | view.getBigUint64(8)) % TAG_MODULUS
 }
 
-/** A price function that never settles is a price function that failed. */
-async function inTime<T>(value: T | Promise<T>): Promise<T> {
+/** What a function of the operator's gives. One that never settles is one that failed: `PriceError`. */
+export async function inTime<T>(value: T | Promise<T>): Promise<T> {
   if (!(value instanceof Promise)) return value
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new PriceError('The price function did not settle in time.')), PRICE_TIMEOUT_MS)
+    timer = setTimeout(
+      () => reject(new PriceError('A function of the request did not settle in time.')),
+      PRICE_TIMEOUT_MS,
+    )
   })
   try {
     return await Promise.race([value, late])

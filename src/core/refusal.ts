@@ -15,6 +15,8 @@ export interface Refusal {
   readonly settlement?: SettlementResponse & { readonly success: true }
   /** What a client that proved to be the payer is told beside the code. */
   readonly correction?: Correction
+  /** What is said of a request in the body of a 400. */
+  readonly said?: object
 }
 
 /** It stands in the settlement's `extra`, and with a 402 in that of the offer of this scheme. */
@@ -36,6 +38,8 @@ interface Answer {
 
 const answer = (status: Answer['status'], message: string, retryAfterSeconds?: number): Answer =>
   retryAfterSeconds === undefined ? { status, message } : { status, message, retryAfterSeconds }
+
+const noPass = (why: string): Answer => answer(402, `This pass is ${why}. Pay the new offer.`)
 
 /** By the end of their code: status, and after how many seconds the same is worth presenting again. */
 const OF_CHANNELS = {
@@ -80,6 +84,7 @@ export const REFUSALS = {
   invalid_payment_requirements: answer(400, 'The accepted offer is not the one that was made for this session.'),
   payment_identifier_required: answer(400, 'A payment here needs an id, in extensions.payment-identifier.info.id.'),
   invalid_payment_identifier: answer(400, 'A payment identifier has 16 to 128 characters of A-Z, a-z, 0-9, _ and -.'),
+  invalid_request: answer(400, 'The request cannot be served as it is. Nothing is charged for it.'),
   body_too_large: answer(413, 'The body is larger than what is read of it before the payment is taken.'),
 
   invalid_session: answer(402, 'This session was not issued here, or for other request data. Pay the new offer.'),
@@ -94,6 +99,14 @@ export const REFUSALS = {
   frontier_changed: answer(402, 'Another block took the place of this one. Sign one that follows it.'),
   payment_already_spent: answer(402, 'This payment has already bought its answer.'),
   attempts_exhausted: answer(402, 'This payment has used up its attempts. Ask the operator for a refund.'),
+
+  invalid_pass: noPass('not issued here, or for something else'),
+  pass_expired: noPass('expired'),
+  pass_exhausted: noPass('used up'),
+  pass_in_use: noPass('used up, if other requests that hold the rest of it are served'),
+  pass_revoked: noPass('revoked'),
+  pass_unknown: noPass('in no record here any more'),
+  free_exhausted: answer(402, 'The free requests of today are used up. Pay the new offer.'),
 
   ...CHANNEL_REFUSALS,
 
@@ -113,6 +126,7 @@ export const REFUSALS = {
     'The record of payments was lost after this session began. Ask the operator for a refund.',
     3600,
   ),
+  access_unavailable: answer(503, 'Who may pass cannot be told right now.', 5),
   price_unavailable: answer(503, 'The price cannot be determined right now.', 5),
   unexpected_verify_error: answer(503, 'Something failed here. Present the same proof again.', 5),
   shutting_down: answer(503, 'This server is about to stop. Present the same proof again.', 1),

@@ -10,9 +10,11 @@ export interface PaywallRequest {
   /** Aborts when the client goes away. */
   readonly signal?: AbortSignal | undefined
   /** Whether it has gone. Without it, the signal is asked. */
-  readonly aborted?: boolean
+  readonly aborted?: boolean | undefined
+  /** The address that its connection comes from, where that is known. */
+  readonly remoteAddress?: string | undefined
   /** Whether its body was read before, so that nobody can read it any more. */
-  readonly bodyUsed?: boolean
+  readonly bodyUsed?: boolean | undefined
   /**
    * The body, left unread for the handler; undefined when it is longer than `limit` bytes. Asked for only when the price
    * reads the body. Without it, the request must be a standard `Request`, which is cloned.

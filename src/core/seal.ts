@@ -5,7 +5,7 @@
  */
 import { LRUCache } from '#lru-cache'
 import { decodeBase64Url, encodeBase64Url } from '../x402/base64.ts'
-import { encodeFields, encodeUtf8, equalInConstantTime, type Field } from './bytes.ts'
+import { encodeFields, encodeUtf8, equalInConstantTime, type Field, fnv1a } from './bytes.ts'
 
 /** What an id carries. */
 export interface SealedTerms {
@@ -22,7 +22,7 @@ export interface SealedTerms {
 
 /** A keyed hash of 32 bytes: what a key costs, it costs once. */
 export type Mac = (key: Uint8Array) => KeyedMac
-type KeyedMac = (message: Uint8Array) => Uint8Array
+export type KeyedMac = (message: Uint8Array) => Uint8Array
 
 /** Why an id is not ours; `resource_mismatch` when it seems to be made for another request. */
 export type FalseSeal = 'invalid_session' | 'resource_mismatch'
@@ -166,10 +166,3 @@ function setUint48(view: DataView, at: number, value: number): void {
   view.setUint32(at + 2, value % 2 ** 32)
 }
 const getUint48 = (view: DataView, at: number): number => view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2)
-
-/** FNV-1a: tells an honest client that it mixed up its sessions. It proves nothing; the MAC does. */
-function fnv1a(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
-  return hash >>> 0
-}

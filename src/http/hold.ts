@@ -114,7 +114,7 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
       copies: wanted = [],
     } = begin(res.statusCode, { get: (name) => asText(res.getHeader(name)) })
     copies = wanted
-    for (const [name, value] of headers) res.setHeader(name, value)
+    for (const [name, value] of headers) setHeader(res, name, value)
     state = 'held'
     // Code that asks whether the answer has begun, or is over, must hear what it would hear without the hold.
     Object.defineProperty(res, 'headersSent', { configurable: true, get: () => true })
@@ -227,10 +227,13 @@ function setHeaders(res: Headed, answer: Replacement): void {
   const existing = res.getHeaderNames().map((name): [string, string] => [name, String(res.getHeader(name))])
   const headers = [...answer.headers(existing)]
   for (const [name] of existing) res.removeHeader(name)
-  for (const [name, value] of headers) {
-    if (name === 'Set-Cookie') res.appendHeader(name, value)
-    else res.setHeader(name, value)
-  }
+  for (const [name, value] of headers) setHeader(res, name, value)
+}
+
+/** A cookie goes beside those that are there. */
+function setHeader(res: Pick<WrittenResponse, 'setHeader' | 'appendHeader'>, name: string, value: string): void {
+  if (name === 'Set-Cookie') res.appendHeader(name, value)
+  else res.setHeader(name, value)
 }
 
 /** Writes what comes over time, to a client that is there and reads. */

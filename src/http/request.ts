@@ -8,6 +8,7 @@ export interface ReadRequest {
   readonly url?: string | undefined
   readonly originalUrl?: string
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly socket?: { readonly remoteAddress?: string | undefined }
   readonly complete: boolean
   readonly readableEnded: boolean
   readonly readableLength: number
@@ -43,6 +44,9 @@ export function nodeRequest(req: ReadRequest, res: ClosingResponse): PaywallRequ
     method: req.method ?? 'GET',
     url: req.originalUrl ?? req.url ?? '/',
     headers: { get: (name) => asText(req.headers[name.toLowerCase()]) },
+    get remoteAddress() {
+      return req.socket?.remoteAddress
+    },
     get signal() {
       gone ??= signalOf(res)
       return gone

@@ -63,8 +63,15 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const challenges = counter('challenges_total', 'Offers made (402).', ['route'])
   const refusals = counter('refusals_total', 'Requests refused, by code.', ['route', 'reason'])
   const claims = counter('claims_total', 'Payments claimed.', ['route', 'mechanism'])
-  const grants = counter('grants_total', 'Handler runs granted to a payment.', ['route', 'mechanism'])
-  const deliveries = counter('deliveries_total', 'Paid answers on their way.', ['route', 'mechanism'])
+  const grants = counter('grants_total', 'Handler runs granted to a payment, a pass, a free request or a subscriber.', [
+    'route',
+    'mechanism',
+  ])
+  const deliveries = counter('deliveries_total', 'Answers on their way, by what let the request in.', [
+    'route',
+    'mechanism',
+  ])
+  const passes = counter('passes_total', 'Passes sold with a paid answer, and revoked.', ['action'])
   const replays = counter('replays_total', 'Stored answers given again under a payment identifier.', ['route'])
   const undelivered = counter('undelivered_total', 'Grants without an answer.', ['route', 'reason'])
   const received = counter(
@@ -107,10 +114,13 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       case 'delivered':
         deliveries.inc({ route: route(event.route), mechanism: mechanism(event.payment.scheme) })
         received.inc({ route: route(event.route) }, Number(event.payment.amount) / RAW_PER_XNO)
+        if (event.payment.kind === 'paid' && event.payment.pass) passes.inc({ action: 'sold' })
         return handlers.observe({ route: route(event.route) }, event.ms / 1000)
       case 'undelivered':
         undelivered.inc({ route: route(event.route), reason: event.reason })
         return handlers.observe({ route: route(event.route) }, event.ms / 1000)
+      case 'pass_revoked':
+        return passes.inc({ action: 'revoked' })
       case 'node_call':
         return nodeCalls.observe({ action: action(event.action), outcome: outcomeOf(event) }, event.ms / 1000)
       case 'store_call':

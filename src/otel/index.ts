@@ -3,8 +3,8 @@
  * short one for each offer and refusal. They lie under whatever span is active, such as that of the HTTP request.
  */
 import { type Attributes, context, SpanKind, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
-import type { PaymentFacts } from '../core/delivery.ts'
 import type { EventListener, PaywallEvent } from '../core/events.ts'
+import type { PaymentFacts } from '../core/payment.ts'
 import { PaywallError } from '../errors.ts'
 
 export interface TracingOptions {
@@ -71,6 +71,8 @@ function tell(event: PaywallEvent): Told {
       const attributes = about(event, { ...paid(payment), 'nano402.reason': reason })
       return { name: 'nano402 serve', attributes, ms, error: reason }
     }
+    case 'pass_revoked':
+      return { name: 'nano402 pass revoke', attributes: { 'nano402.pass': event.pass } }
     case 'channels_counted':
       return { name: 'nano402 count channels', attributes: { 'nano402.locked': event.locked.toString() } }
     case 'channel_proof': {
@@ -109,12 +111,14 @@ const about = ({ route }: { readonly route: string }, attributes: Attributes): A
   ...attributes,
 })
 
-const paid = ({ scheme, transaction, payer, amount, network }: PaymentFacts): Attributes => ({
+const paid = ({ kind, scheme, transaction, payer, amount, network, pass }: PaymentFacts): Attributes => ({
+  'nano402.kind': kind,
   'nano402.scheme': scheme,
   'nano402.transaction': transaction,
   'nano402.payer': payer,
   'nano402.amount': amount.toString(),
   'nano402.network': network,
+  ...(pass && { 'nano402.pass': pass.id }),
 })
 
 const call = (name: string, { ok, ms }: { readonly ok: boolean; readonly ms: number }): Told => ({

@@ -6,8 +6,8 @@ import { type ArrivalsOptions, createArrivals } from '../arrivals/index.ts'
 import type { Answers, Refused } from '../core/answer.ts'
 import { randomBytes } from '../core/bytes.ts'
 import type { Offers, Reopened } from '../core/cashier.ts'
-import { guard, type Outcome, type Route } from '../core/guard.ts'
-import { answerFor, type RefusalCode } from '../core/refusal.ts'
+import { enter, guard, type Outcome, type Route } from '../core/guard.ts'
+import { answerFor, isRefusal, type RefusalCode } from '../core/refusal.ts'
 import { type PaywallRequest, targetOf } from '../core/request.ts'
 import type { BlockHash } from '../nano/index.ts'
 import { encodeBase64Url } from '../x402/base64.ts'
@@ -17,6 +17,7 @@ import type { Header, HeaderReader, PresentedPayment } from '../x402/wire.ts'
 import { prefersHtml } from './accept.ts'
 import { type CookieScope, cookiePath, MAX_SESSIONS, readSessions, sessionCookie } from './cookies.ts'
 import type { RoutePageOptions } from './options.ts'
+import { sellingCookies, withPassOf } from './passes.ts'
 import { createStatus, STATUS_HEADER, wantedOf } from './status.ts'
 import type { PageTexts } from './texts.ts'
 import { noticePage, offerPage } from './view.ts'
@@ -38,39 +39,45 @@ const LOOK_MS = 3_000
 
 export function createPages({ origin, claimWindowMs, ...view }: PagesOptions): Pages {
   const arrivals = createArrivals(view)
-  const status = createStatus(arrivals)
+  const statuses = createStatus(arrivals)
 
   async function showPage(request: PaywallRequest, route: Route, options: RoutePageOptions): Promise<Outcome> {
+    const scope = { path: cookiePath(targetOf(request)), secure: (origin || request.url).startsWith('https:') }
+    const nobody = { request, options, scope, claimWindowMs, unpaid: [], isCut: false, used: [] }
+    // Before its payments are looked for: who need not pay now keeps them.
+    const said = await enter(request, personal(route, nobody))
+    if (said && !isRefusal(said)) return said
+    const asked = sellingCookies({ ...route, gates: said ? [{ ask: async () => said }] : [] }, request, origin)
     const sessions = isVisit(request.headers) ? await reopen(request, route) : []
     const sights = await Promise.all(sessions.map(({ quote }) => arrivals.look(wantedOf(quote), LOOK_MS)))
     const paid = sights.flatMap((sight, i) => ('hash' in sight && sessions[i] ? [{ ...sessions[i], ...sight }] : []))
     const unpaid = sessions.filter((_, i) => !('hash' in (sights[i] ?? {})))
-    const scope = { path: cookiePath(targetOf(request)), secure: (origin || request.url).startsWith('https:') }
     const isCut = sights.some(({ state }) => state === 'cut')
-    const visit = { request, options, scope, claimWindowMs, unpaid, isCut }
+    const visit = { ...nobody, unpaid, isCut }
     let refused: Refused | undefined
     for (const [i, session] of paid.entries()) {
-      const outcome = await guard(request, personal(route, { ...visit, used: paid.slice(0, i + 1) }, session))
+      const outcome = await guard(request, personal(asked, { ...visit, used: paid.slice(0, i + 1) }, session))
       if (outcome.kind === 'paid' || !isUsedUp(outcome)) return outcome
       refused = outcome
     }
-    return refused?.status === 402 ? refused : guard(request, personal(route, { ...visit, used: paid }))
+    return refused?.status === 402 ? refused : guard(request, personal(asked, { ...visit, used: paid }))
   }
 
   return {
-    async guard(request, route, options) {
+    async guard(asked, route, options) {
+      const request = withPassOf(asked, route)
       const { method, headers } = request
       if (method !== 'GET' || route.wire.read(headers) !== undefined) return guard(request, route) // a program's
-      const asked = headers.get(STATUS_HEADER)
-      if (asked) {
+      const status = headers.get(STATUS_HEADER)
+      if (status) {
         const sessions = isFromHere(headers) ? await reopen(request, route) : []
         const quotes = sessions.map(({ quote }) => quote)
-        return status.answer(asked, quotes)
+        return statuses.answer(status, quotes)
       }
       return prefersHtml(headers.get('accept')) ? showPage(request, route, options) : guard(request, route)
     },
     close() {
-      status.close()
+      statuses.close()
       arrivals.close()
     },
   }
@@ -151,11 +158,11 @@ function pageAnswers(answers: Answers, visit: Visit): Answers {
       const page = offerPage({ options, nonce, required, session, note, accept: request.headers.get('accept') ?? '' })
       return withPage(answer, page, [...policy(nonce), ...cookies(session, visit)])
     },
-    refusal(code, more, accepted) {
+    refusal(code, more, said) {
       const { retryAfterSeconds } = answerFor(code)
       const text = code === 'settlement_pending' ? 'pending' : retryAfterSeconds === undefined ? 'refused' : 'trouble'
       return withPage(
-        answers.refusal(code, more, accepted),
+        answers.refusal(code, more, said),
         noticePage({ options, nonce, text, retryAfterSeconds }),
         policy(nonce),
       )

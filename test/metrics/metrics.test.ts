@@ -18,6 +18,7 @@ const lines = async ({ registry }: Metrics) => (await registry.metrics()).split(
 const series = async (metrics: Metrics) => (await lines(metrics)).filter((line) => line !== '' && !line.startsWith('#'))
 
 const payment = (amount: bigint) => ({
+  kind: 'paid' as const,
   payer: 'nano_1',
   amount,
   transaction: 'AB',
