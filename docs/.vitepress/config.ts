@@ -38,6 +38,7 @@ export default defineConfig({
           { text: 'Nodes and work', link: '/guide/nodes' },
           { text: 'Redis', link: '/guide/redis' },
           { text: 'Dollars and pools', link: '/prices' },
+          { text: 'Passes, free requests, subscribers', link: '/access' },
           { text: 'Channels', link: '/channels' },
           { text: 'Agents with budgets', link: '/guide/agents' },
           { text: 'Testing your paid API', link: '/guide/testing' },

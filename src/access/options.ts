@@ -43,12 +43,12 @@ export interface FreeOptions {
 /** Access before payment, asked in this order: `validate`, `skip`, `pass`, `free`. */
 export interface AccessOptions {
   /** Refuses a bad request with 400, before anything is offered or charged: why, or undefined. It may read the body, up to `priceBodyLimit`. */
-  readonly validate?: Asked<InvalidReason | undefined>
+  readonly validate?: Asked<InvalidReason | undefined | null>
   /**
-   * Says who need not pay: a subscriber's name, or an object with its `id`; undefined or false: nobody, who then pays. It has to
+   * Says who need not pay: a subscriber's name, or an object with its `id`; nothing: nobody, who then pays. It has to
    * verify that (a signed token, a session of yours): a header alone is anybody's.
    */
-  readonly skip?: Asked<Principal | undefined | false>
+  readonly skip?: Asked<Principal | undefined | null | false>
   /** A payment buys a pass: `{ uses: 100, ttlMs: 3_600_000 }`. It comes in the header `Nano402-Pass`, to a browser on a page as a cookie. */
   readonly pass?: PassOptions
   /** So many requests a day are free: `{ perDay: 10, by: (request) => request.remoteAddress ?? '' }`. */

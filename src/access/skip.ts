@@ -5,7 +5,7 @@ import type { AccessOptions } from './options.ts'
 
 export function skipGate(ask: NonNullable<AccessOptions['skip']>, bodyLimit: number): Gate {
   // True alone would let in whoever sends what it looked at, and nobody could say whom.
-  const expected = 'undefined, false, or who it is that it has verified: text, or an object with an id. True is nobody'
+  const expected = 'nothing, or who it is that it has verified: text, or an object with an id. True is nobody'
   const question = { option: 'skip', ask, bodyLimit, isRight, expected }
   return {
     async ask(request) {
@@ -15,5 +15,4 @@ export function skipGate(ask: NonNullable<AccessOptions['skip']>, bodyLimit: num
   }
 }
 
-const isRight = (given: unknown): boolean =>
-  given === undefined || given === false || isText(given) || isText((given as { id?: unknown } | null)?.id)
+const isRight = (given: unknown): boolean => !given || isText(given) || isText((given as { id?: unknown }).id)

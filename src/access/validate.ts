@@ -11,12 +11,12 @@ export function validateGate(ask: NonNullable<AccessOptions['validate']>, bodyLi
     async ask(request) {
       const given = await askOperator(question, request)
       const reason = typeof given === 'string' ? { detail: given } : given
-      return reason && { ...refusal('invalid_request'), said: { reason } }
+      return reason ? { ...refusal('invalid_request'), said: { reason } } : undefined
     },
   }
 }
 
 function isRight(given: unknown): boolean {
   const { code, detail } = (given ?? {}) as Record<string, unknown>
-  return given === undefined || isText(given) || (isText(code) && isText(detail))
+  return given == null || isText(given) || (isText(code) && isText(detail))
 }

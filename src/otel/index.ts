@@ -111,8 +111,7 @@ const about = ({ route }: { readonly route: string }, attributes: Attributes): A
   ...attributes,
 })
 
-const paid = ({ kind, scheme, transaction, payer, amount, network, pass }: PaymentFacts): Attributes => ({
-  'nano402.kind': kind,
+const paid = ({ scheme, transaction, payer, amount, network, pass }: PaymentFacts): Attributes => ({
   'nano402.scheme': scheme,
   'nano402.transaction': transaction,
   'nano402.payer': payer,

@@ -1,4 +1,6 @@
 /** What docs/protocol_rev1.md shows of extensions and discovery, made by the code. */
+
+import { createPasses } from '../../src/access/pass.ts'
 import { describeResource } from '../../src/discovery/resources.ts'
 import { bazaar, type DiscoveryOptions } from '../../src/extensions/bazaar.ts'
 import { createSigner } from '../../src/extensions/jws.ts'
@@ -42,6 +44,13 @@ export const makeExamples = async (): Promise<Readonly<Record<string, unknown>>>
   'offer-receipt of a 402': { 'offer-receipt': await offerReceipt(signer).offer?.(required, request) },
   'offer-receipt of a settlement': { 'offer-receipt': await offerReceipt(signer).settle?.(settlement, resource) },
   '/.well-known/jwks.json': { keys: await signer.publicKeys() },
+  'nano402-pass': {
+    'nano402-pass': createPasses({ uses: 100, ttlMs: 3_600_000 }, ['', 'nano:mainnet', 'route', 'report'], {
+      open: () => Promise.reject(new Error('Nobody shows a pass to an example.')),
+      holdMs: 1,
+      bodyLimit: 0,
+    }).extension.offer?.(required, request),
+  },
   bazaar: { bazaar: bazaar(discovery).offer?.(required, request) },
   'a listed resource': await describeResource({
     options: discovery,

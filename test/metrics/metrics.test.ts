@@ -166,3 +166,29 @@ test('what all channels come to is told as the store has it, also to a process t
     expect(raw(sum)).toBe(amount)
   }
 })
+
+test('passes are counted as they are sold and revoked, and what they, and free requests, let in', async () => {
+  const metrics = createMetrics()
+  const shop = openShop({
+    ...world.options,
+    pass: { uses: 3, ttlMs: 60_000 },
+    free: { perDay: 1, by: () => 'me' },
+    onEvent: metrics.onEvent,
+  })
+  await shop.ask()
+  const { headers } = await purchase(shop, world.buyer)
+  const bought = await shop.ask(headers)
+  const token = bought.headers.get('Nano402-Pass') ?? ''
+  await shop.ask({ 'Nano402-Pass': token })
+  await shop.paywall.passes.revoke(token.slice(0, 22))
+  const counted = await series(metrics)
+  for (const line of [
+    'nano402_passes_total{action="sold"} 1',
+    'nano402_passes_total{action="revoked"} 1',
+    'nano402_grants_total{route="default",mechanism="pass"} 1',
+    'nano402_deliveries_total{route="default",mechanism="free"} 1',
+    'nano402_refusals_total{route="default",reason="free_exhausted"} 1',
+  ]) {
+    expect(counted).toContain(line)
+  }
+})

@@ -1,14 +1,14 @@
 /** What the compiler knows in a handler behind a paywall. tsc checks these; vitest only runs them past it. */
 import express, { type Request as ExpressRequest, type RequestHandler } from 'express'
 import { type Context, Hono } from 'hono'
-import type { Payment } from 'nano402'
+import type { PassFacts, Payment, Principal } from 'nano402'
 import { paywall as expressPaywall } from 'nano402/express'
 import { paywall as honoPaywall } from 'nano402/hono'
 import { paywall as nextPaywall, type PaidContext } from 'nano402/next'
 import { expectTypeOf, test } from 'vitest'
 
 /** Checked, never called: an adapter opens its instance when it is called. */
-const unused = (code: () => unknown) => expectTypeOf(code).toBeFunction()
+const unused = (code: (...given: never[]) => unknown) => expectTypeOf(code).toBeFunction()
 
 test('Express: a request may have been paid for, so its payment may be missing', () => {
   expectTypeOf<ExpressRequest['payment']>().toEqualTypeOf<Payment | undefined>()
@@ -55,4 +55,18 @@ test("Next.js: the second argument is Next's own, and the payment", () => {
     nextPaywall({ price: '0.001' }, () => 'paid')
   })
   expectTypeOf<PaidContext<RouteContext>['payment']>().toEqualTypeOf<Payment>()
+})
+
+test('a payment says in every kind who paid what, and in each what there is beside', () => {
+  expectTypeOf<Payment['payer']>().toEqualTypeOf<string>()
+  expectTypeOf<Payment['amount']>().toEqualTypeOf<bigint>()
+  expectTypeOf<Payment['kind']>().toEqualTypeOf<'paid' | 'pass' | 'free' | 'skipped'>()
+  expectTypeOf<Extract<Payment, { kind: 'skipped' }>['principal']>().toEqualTypeOf<Principal>()
+  unused((payment: Payment) => {
+    expectTypeOf(payment.pass?.left).toEqualTypeOf<number | undefined>()
+    if (payment.kind === 'pass') expectTypeOf(payment.pass).toExtend<PassFacts>()
+    if (payment.kind === 'free') expectTypeOf(payment.left).toEqualTypeOf<number>()
+    // @ts-expect-error only who skipped has a principal
+    return payment.principal
+  })
 })

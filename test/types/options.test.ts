@@ -65,3 +65,27 @@ test('a payer has a budget, in XNO as text', () => {
     createPayer({ seed: '', rpc: '', budget: { perRequest: 0.01, perDay: '1' } })
   })
 })
+
+test('who may skip has a name: true, a header compared with another, is nobody', () => {
+  unused(() => {
+    createPaywall({ skip: (request) => request.header('x') && 'alice' })
+    createPaywall({ skip: async () => ({ id: 'alice', plan: 'gold' }) })
+    // @ts-expect-error true names nobody
+    createPaywall({ skip: (request) => request.header('x-subscriber') === 'yes' })
+    // @ts-expect-error an object without an id
+    createPaywall({ skip: () => ({ plan: 'gold' }) })
+  })
+})
+
+test('passes and free requests have the numbers that they need', () => {
+  unused(() => {
+    createPaywall({ pass: { uses: 100, ttlMs: 3_600_000 }, free: { perDay: 10, by: (request) => request.path } })
+    createPaywall({ validate: (request) => (request.query('q') ? undefined : { code: 'no_q', detail: 'Say q.' }) })
+    // @ts-expect-error without an end
+    createPaywall({ pass: { uses: 100 } })
+    // @ts-expect-error for nobody
+    createPaywall({ free: { perDay: 10 } })
+    // @ts-expect-error a price cannot be read from where a request came, which no seal holds
+    createPaywall({ price: (request) => request.remoteAddress ?? '1' })
+  })
+})

@@ -23,7 +23,27 @@ async function race({ url, ask, raw, buy, expect, refuses }: Trial, connection: 
   await refuses(copy, 'payment_already_spent')
 }
 
+/** What has the form of a pass, or nearly. Nobody sold it. */
+const PASSES: readonly string[] = [
+  `${'A'.repeat(22)}.100.1999999999.${'A'.repeat(43)}`,
+  `${'A'.repeat(22)}.999999.1999999999.${'_'.repeat(43)}`,
+  ...['true', '*', 'A'.repeat(8_000), `${'A'.repeat(22)}.1e9.1999999999.`],
+]
+
 export const replay: readonly Attack[] = [
+  {
+    id: 'G1',
+    title: 'a pass that nobody sold',
+    needs: 'url',
+    async run({ ask, refuses }) {
+      for (const pass of PASSES) {
+        await refuses(
+          () => ask({ headers: { 'Nano402-Pass': pass } }),
+          ['payment_required', 'invalid_pass', 'invalid_payload'],
+        )
+      }
+    },
+  },
   {
     id: 'R1',
     title: 'a used proof, ten times more',
