@@ -31,6 +31,10 @@ type PaidRequest = ReadRequest & { payment?: Payment }
  * @param options - Options, or an instance of `createPaywall`; what they leave out comes from the environment.
  * @param routeOptions - What differs for this route.
  * @throws `ConfigError` (`ERR_CONFIG`) at once, for an option that is missing or wrong.
+ * @example
+ * import express from 'express'
+ * const app = express()
+ * app.get('/report', paywall({ price: '0.001' }), (req, res) => void res.json({ paidBy: req.payment?.payer }))
  */
 export function paywall(options: PaywallOptions | Paywall = {}, routeOptions: RouteOptions = {}) {
   const route = routeFor(options, routeOptions)
@@ -43,7 +47,14 @@ export function paywall(options: PaywallOptions | Paywall = {}, routeOptions: Ro
   }
 }
 
-/** What the deployment says about itself, at `/.well-known/x402` and beside it. Place it before the paywall. */
+/**
+ * What the deployment says about itself, at `/.well-known/x402` and beside it. Place it before the paywall.
+ *
+ * @example
+ * import express from 'express'
+ * const app = express()
+ * app.use(routes())
+ */
 export function routes(options: PaywallOptions | Paywall = {}) {
   const answer = instanceFor(options).routes()
   return async (req: ReadRequest, res: WrittenResponse, next: (error?: unknown) => void): Promise<void> => {

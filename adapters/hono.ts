@@ -22,6 +22,10 @@ declare module 'hono' {
  * @param options - Options, or an instance of `createPaywall`; what they leave out comes from the environment.
  * @param routeOptions - What differs for this route.
  * @throws `ConfigError` (`ERR_CONFIG`) at once, for an option that is missing or wrong.
+ * @example
+ * import { Hono } from 'hono'
+ * const app = new Hono()
+ * app.get('/report', paywall({ price: '0.001' }), (c) => c.json({ paidBy: c.get('payment').payer }))
  */
 export function paywall(options: PaywallOptions | Paywall = {}, routeOptions: RouteOptions = {}): MiddlewareHandler {
   const route = routeFor(options, routeOptions)
@@ -44,7 +48,14 @@ export function paywall(options: PaywallOptions | Paywall = {}, routeOptions: Ro
   }
 }
 
-/** What the deployment says about itself, at `/.well-known/x402` and beside it. Place it before the paywall. */
+/**
+ * What the deployment says about itself, at `/.well-known/x402` and beside it. Place it before the paywall.
+ *
+ * @example
+ * import { Hono } from 'hono'
+ * const app = new Hono()
+ * app.use(routes())
+ */
 export function routes(options: PaywallOptions | Paywall = {}): MiddlewareHandler {
   const answer = instanceFor(options).routes()
   return async (c, next) => (await answer(c.req.raw)) ?? next()

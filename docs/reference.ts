@@ -66,5 +66,13 @@ app.converter.addUnknownSymbolResolver(({ symbolReference }, { project }, commen
 const project = await app.convert()
 if (!project) throw new Error('The sources cannot be read.')
 app.validate(project)
+/** What can be imported says what it is, and what can be called shows how. */
+for (const one of project.getReflectionsByKind(ReflectionKind.SomeExport)) {
+  if (!one.isDeclaration() || one.isReference() || !one.parent?.kindOf(ReflectionKind.Module)) continue
+  const [call] = one.kindOf(ReflectionKind.Function) ? (one.signatures ?? []) : []
+  const comment = call?.comment ?? one.comment
+  if (!comment) app.logger.warn(`${one.getFullName()} has no doc comment.`)
+  else if (call && !comment.getTag('@example')) app.logger.warn(`${one.getFullName()} shows no @example.`)
+}
 await app.generateOutputs(project)
 if (app.logger.hasErrors() || app.logger.hasWarnings()) process.exitCode = 1

@@ -33,6 +33,12 @@ const isPlain = (value: object) =>
   (Object.getPrototypeOf(value) === Object.prototype &&
     Object.values(value).every((item) => typeof item !== 'function'))
 
+/**
+ * Whether this is an instance, and not options for one.
+ *
+ * @example
+ * isPaywall({ price: '0.001' }) // false
+ */
 export const isPaywall = (value: PaywallOptions | Paywall): value is Paywall =>
   'guard' in value && typeof value.guard === 'function'
 
@@ -40,6 +46,8 @@ export const isPaywall = (value: PaywallOptions | Paywall): value is Paywall =>
  * The given instance, or the one that these options stand for.
  *
  * @throws `ConfigError` (`ERR_CONFIG`)
+ * @example
+ * const shop = instanceFor({ rpc: 'http://127.0.0.1:7076' })
  */
 export function instanceFor(options: PaywallOptions | Paywall = {}): Paywall {
   if (isPaywall(options)) return options
@@ -55,6 +63,8 @@ export function instanceFor(options: PaywallOptions | Paywall = {}): Paywall {
  * The route that an adapter's call names: of a given instance, or of the one that its deployment options stand for.
  *
  * @throws `ConfigError` (`ERR_CONFIG`)
+ * @example
+ * const report = routeFor({ price: '0.001' })
  */
 export function routeFor(options: PaywallOptions | Paywall = {}, routeOptions: RouteOptions = {}): PaywallRoute {
   const instance = instanceFor(options)

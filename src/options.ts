@@ -125,6 +125,7 @@ export interface DeploymentOptions {
   readonly onEvent?: EventListener
 }
 
+/** The account that holds the deposits of channels, by its seed or its key. */
 export interface WalletOption {
   /** 64 hex digits. Either this or `key`. */
   readonly seed?: string
@@ -174,7 +175,9 @@ export interface ChannelOptions {
   readonly sweepSeconds?: number
 }
 
+/** A Nano node: its URL, its URL with headers or a key, or an object with `call`. */
 export type RpcOption = string | Endpoint | NanoNode
+/** Every option of a paywall. What is left out comes from the environment. */
 export type PaywallOptions = RouteOptions & DeploymentOptions
 
 /** The environment variables that stand in for options. */
@@ -347,7 +350,13 @@ function check(schema: z.ZodMiniType & { readonly shape: object }, options: unkn
   throw new ConfigError(`Option ${name} is not what it should be: expected ${expected}.`)
 }
 
-/** Checks options by shape. @throws {@link ConfigError} (`ERR_CONFIG`) naming the first that is unknown or wrong. */
+/**
+ * Checks options by shape.
+ *
+ * @throws {@link ConfigError} (`ERR_CONFIG`) naming the first that is unknown or wrong.
+ * @example
+ * checkOptions({ price: '0.001' })
+ */
 export const checkOptions = (options: PaywallOptions): void => check(schemas().options, options)
 export const checkRouteOptions = (options: RouteOptions): void => check(schemas().routeOptions, options)
 

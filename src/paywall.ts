@@ -62,6 +62,7 @@ export interface PaywallRoute {
   describe(): Promise<Description>
 }
 
+/** How a paywall is closed. */
 export interface CloseOptions {
   /** How long requests that are being served may take to end. Default 30,000. */
   readonly timeoutMs?: number
@@ -95,6 +96,9 @@ export interface Paywall extends PaywallRoute {
  * Makes a paywall from options; what they leave out comes from the environment (`NANO402_...`).
  *
  * @throws {@link ConfigError} (`ERR_CONFIG`) naming what is missing or wrong, and the remedy.
+ * @example
+ * const shop = createPaywall({ payTo: 'nano_15nhh1kzw3x8ohez6s75wy3jr6dqgq65oaede1fzk5hqxk4j8ehz7iqtb3to', rpc: 'http://127.0.0.1:7076' })
+ * const report = shop.route({ price: '0.001' })
  */
 export function createPaywall(options: PaywallOptions = {}): Paywall {
   checkOptions(options)

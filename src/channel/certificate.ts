@@ -37,7 +37,12 @@ export async function signCertificate(
   return { ...terms, signature: bytesToHex(await sign(certificateBytes(terms))) }
 }
 
-/** A stranger's certificate, in the one spelling of each of its values; undefined for everything else. */
+/**
+ * A stranger's certificate, in the one spelling of each of its values; undefined for everything else.
+ *
+ * @example
+ * readCertificate({ amount: '1' }) // undefined
+ */
 export function readCertificate(value: unknown): Certificate | undefined {
   if (typeof value !== 'object' || value === null || Object.keys(value).length !== 6) return undefined
   const { channelId, payee, amount, expiresAt, settleBy, signature } = value as Readonly<Record<string, unknown>>
@@ -73,6 +78,12 @@ export type CheckCertificate = (
   certificate: Certificate,
 ) => Promise<CertificateRefusal | { readonly amount: bigint }>
 
+/**
+ * Makes the check of a payee, by the issuers that it trusts.
+ *
+ * @example
+ * const check = createCertificateCheck({ issuers: ['AB'.repeat(32)], minSettleSeconds: 3_600 })
+ */
 export function createCertificateCheck({
   issuers,
   minSettleSeconds,

@@ -48,6 +48,7 @@ interface Agreement {
   readonly nonce: string
 }
 
+/** A channel that is paid with tokens: steps of a chain of hashes. */
 export interface PayWordConfig extends Agreement {
   readonly mode: 'payword-sha256'
   /** What a token is worth, in raw. */
@@ -57,12 +58,14 @@ export interface PayWordConfig extends Agreement {
   readonly maxK: number
 }
 
+/** A channel that is paid with sums that grow, signed by a key of its own. */
 export interface VoucherConfig extends Agreement {
   readonly mode: 'voucher-ed25519'
   /** The key that vouchers are signed with. 64 upper-case hex digits. */
   readonly sessionKey: string
 }
 
+/** What payer and payee of a channel agree on. The hash of all of it is the channel's id. */
 export type ChannelConfig = PayWordConfig | VoucherConfig
 
 /** Made when the first config is read: an import should cost little. */

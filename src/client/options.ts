@@ -19,6 +19,7 @@ import type { Bill } from './payment.ts'
 /** A node: its URL, its URL with headers or a key, or an object of the interface. */
 export type PayerNode = string | Endpoint | NanoNode
 
+/** What a payer is made of. A key, a node and a budget are required. */
 export interface PayerOptions {
   /** 64 hex digits. Either this or `privateKey`. */
   readonly seed?: string

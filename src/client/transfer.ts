@@ -5,6 +5,7 @@ import type { Ledger } from '../rpc/index.ts'
 import type { Wallet } from '../wallet/wallet.ts'
 import type { PayerEvent } from './events.ts'
 
+/** What to send, and to whom. */
 export interface TransferOrder {
   /** An account. */
   readonly to: string

@@ -35,6 +35,7 @@ export interface Route extends DeliveryRules {
   resource(request: PaywallRequest): ResourceInfo
 }
 
+/** What was decided about a request: an answer in place of the resource, or a payment to deliver for. */
 export type Outcome = Refused | Paid
 
 /** Where passes are sold. */

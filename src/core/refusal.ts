@@ -6,6 +6,7 @@ import type { Refused } from './answer.ts'
 /** Why a request is not served. Sent as x402's `error`; stable, like error codes. Each is in docs/protocol_rev1.md. */
 export type RefusalCode = keyof typeof REFUSALS
 
+/** Why a payment does not buy this resource now, as a value. */
 export interface Refusal {
   readonly kind: 'refusal'
   readonly code: RefusalCode
@@ -25,8 +26,20 @@ export interface Correction {
   readonly extra: Readonly<Record<string, unknown>>
 }
 
+/**
+ * Makes a refusal: what a mechanism answers when a payment does not buy what is asked for.
+ *
+ * @example
+ * refusal('amount_mismatch').code // 'amount_mismatch'
+ */
 export const refusal = (code: RefusalCode): Refusal => ({ kind: 'refusal', code })
 
+/**
+ * Whether this is a refusal, and not what was asked for.
+ *
+ * @example
+ * isRefusal(refusal('amount_mismatch')) // true
+ */
 export const isRefusal = (value: { readonly kind?: unknown }): value is Refusal => value.kind === 'refusal'
 
 interface Answer {
@@ -70,6 +83,7 @@ const CHANNEL_REFUSALS = Object.fromEntries(
   ]),
 ) as ChannelRefusals
 
+/** Every code with its status and its sentence. */
 export const REFUSALS = {
   payment_required: answer(402, 'This resource is paid. Pay one of the offers and ask again with the proof.'),
 

@@ -2,6 +2,7 @@
 
 import type { HeaderReader } from '../x402/wire.ts'
 
+/** One request, as much of it as the guard needs. A standard `Request` is one. */
 export interface PaywallRequest {
   readonly method: string
   /** The original URL or target, before any rewrite. */

@@ -8,6 +8,7 @@ export type ClaimId = string
 /** One guard run, by a random name: a claim answers to its owner alone. */
 export type Owner = string
 
+/** How long a claim lasts, and how often it may be made. */
 export interface ClaimLimits {
   /** The claim frees itself when it is neither renewed nor committed for this long, so a killed process frees it. */
   readonly leaseMs: number
@@ -17,6 +18,7 @@ export interface ClaimLimits {
   readonly keepUntilMs: number
 }
 
+/** What came of an attempt to claim. */
 export type ClaimResult =
   /** It is the owner's, until the lease ends. */
   | 'claimed'

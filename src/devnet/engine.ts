@@ -13,6 +13,7 @@ export interface Call {
   readonly parameters: Readonly<Record<string, unknown>>
 }
 
+/** How a devnet behaves. */
 export interface DevnetOptions {
   /** How long a block stays unconfirmed, in ms. Default 200; with 0 it is confirmed before `process` answers. */
   readonly confirmMs?: number

@@ -11,6 +11,7 @@ import type { Outage } from './faults.ts'
 import { isTooDeep, parseJson, printJson } from './json.ts'
 import { createSubscription, type SharedMessages, type Subscription } from './subscription.ts'
 
+/** Where a devnet listens, and how it behaves. */
 export interface ServeDevnetOptions extends DevnetOptions {
   /** Default `127.0.0.1`. */
   readonly host?: string

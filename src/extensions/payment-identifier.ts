@@ -14,6 +14,7 @@ import { decodeBase64Url, encodeBase64Url } from '../x402/base64.ts'
 import { IDENTIFIER, identifierIn, PAYMENT_IDENTIFIER } from '../x402/identifier.ts'
 import type { Header } from '../x402/wire.ts'
 
+/** How answers are kept, to be given again to a request that is made again. */
 export interface PaymentIdentifierOptions {
   /** Refuse a payment that brings none, with 400. Default false. */
   readonly required?: boolean

@@ -13,6 +13,7 @@ import type { ClaimDesk } from './desk.ts'
 import type { Facilitator, FacilitatorService } from './facilitator.ts'
 import { createTokenReader, type Tokens } from './tokens.ts'
 
+/** Whom a facilitator works for. */
 export interface FacilitatorAppOptions {
   /**
    * The resource servers, and what they are known by: `{ shop: '<token>' }`. What one was offered is good for it alone.
@@ -38,6 +39,8 @@ const HEALTH_MS = 5_000
  * Makes the app of a facilitator: `serve({ fetch: facilitatorApp(createFacilitator(), { tokens }).fetch })`.
  *
  * @throws `ConfigError` (`ERR_CONFIG`) for tokens that can be guessed, and in production for none.
+ * @example
+ * const app = facilitatorApp(createFacilitator(), { tokens: { shop: process.env.SHOP_TOKEN ?? '' } })
  */
 export function facilitatorApp(facilitator: FacilitatorService, options: FacilitatorAppOptions = {}): Hono {
   const { tokens, allowAnyone = false, registry } = options

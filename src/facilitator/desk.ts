@@ -12,6 +12,7 @@ import type { Till } from '../core/till.ts'
 import { type ClaimAnswer, type ClaimOrder, type HoldOrder, isInputName, type PaidUse } from '../remote/wire.ts'
 import { boundAs, type Counter } from './counter.ts'
 
+/** Claims for resource servers that have no store of their own. */
 export interface ClaimDesk {
   /** Verifies, claims and settles. `signal` aborts when nobody waits any more. */
   claim(order: ClaimOrder, signal?: AbortSignal): Promise<ClaimAnswer>

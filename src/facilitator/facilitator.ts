@@ -39,6 +39,7 @@ export interface Facilitator {
   settle(request: SettleRequest): Promise<SettlementResponse>
 }
 
+/** What a facilitator is made of. What is left out comes from the environment. */
 export type FacilitatorOptions = Pick<
   DeploymentOptions,
   'rpc' | 'ws' | 'network' | 'store' | 'allowVolatileStore' | 'secret' | 'claimWindowMs' | 'confirmTimeoutMs'
@@ -63,6 +64,8 @@ export interface FacilitatorService extends Facilitator, ClaimDesk {
  * Makes a facilitator from options; what they leave out comes from the environment (`NANO402_...`).
  *
  * @throws `ConfigError` (`ERR_CONFIG`) naming what is missing or wrong, and the remedy.
+ * @example
+ * const facilitator = createFacilitator({ rpc: 'http://127.0.0.1:7076', store: 'sqlite:claims.db' })
  */
 export function createFacilitator(options: FacilitatorOptions = {}): FacilitatorService {
   checkOptions(options)

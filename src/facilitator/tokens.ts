@@ -8,7 +8,13 @@ export type Tokens = Readonly<Record<string, string | readonly string[]>>
 const MIN_LENGTH = 16
 const REMEDY = 'Make one with: openssl rand -hex 32'
 
-/** Reads `NANO402_FACILITATOR_TOKENS`: `name:token`, separated by commas. @throws {@link ConfigError} (`ERR_CONFIG`) */
+/**
+ * Reads `NANO402_FACILITATOR_TOKENS`: `name:token`, separated by commas.
+ *
+ * @throws {@link ConfigError} (`ERR_CONFIG`)
+ * @example
+ * Object.keys(parseTokens('shop:0123456789abcdef')) // ['shop']
+ */
 export function parseTokens(text: string): Tokens {
   const tokens = new Map<string, readonly string[]>()
   for (const entry of text.split(',')) {

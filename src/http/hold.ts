@@ -77,7 +77,19 @@ export interface HoldOptions {
 type Call = () => void
 type Written = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 
-/** From now on, nothing that is written to `res` leaves before `begin`'s promise settles. */
+/**
+ * From now on, nothing that is written to `res` leaves before `begin`'s promise settles.
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * const report = createPaywall().route({ price: '0.001' })
+ * createServer(async (req, res) => {
+ *   const outcome = await report.guard(nodeRequest(req, res))
+ *   if (outcome.kind === 'refused') return sendAnswer(res, outcome)
+ *   holdResponse(res, outcome)
+ *   res.end('the report')
+ * })
+ */
 export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: HoldOptions): void {
   const native = {
     writeHead: res.writeHead.bind(res),
@@ -201,7 +213,19 @@ export function holdResponse(res: WrittenResponse, { begin, abandon, expired }: 
   })
 }
 
-/** Answers a Node response: what earlier code has set goes, except what survives (see `Refused.headers`). */
+/**
+ * Answers a Node response: what earlier code has set goes, except what survives (see `Refused.headers`).
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * const report = createPaywall().route({ price: '0.001' })
+ * createServer(async (req, res) => {
+ *   const outcome = await report.guard(nodeRequest(req, res))
+ *   if (outcome.kind === 'refused') return sendAnswer(res, outcome)
+ *   holdResponse(res, outcome)
+ *   res.end('the report')
+ * })
+ */
 export function sendAnswer(res: WrittenResponse, answer: Replacement): void {
   if (res.headersSent) return // earlier code has answered, and went on all the same
   const { stream } = answer
@@ -247,7 +271,13 @@ async function sendStream(res: WrittenResponse, stream: ReadableStream<Uint8Arra
   res.end()
 }
 
-/** Answers a Node response with a standard one. */
+/**
+ * Answers a Node response with a standard one.
+ *
+ * @example
+ * import { createServer } from 'node:http'
+ * createServer((_req, res) => sendResponse(res, Response.json({ free: true })))
+ */
 export async function sendResponse(res: WrittenResponse, response: Response): Promise<void> {
   const body = new Uint8Array(await response.arrayBuffer())
   for (const [name, value] of response.headers) res.setHeader(name, value)

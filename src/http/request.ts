@@ -33,6 +33,11 @@ export const asText = (value: number | string | readonly string[] | undefined): 
  *
  * @throws {@link ConfigError} (`ERR_CONFIG`) for a response of `node:http2`, which neither tells that its client has gone nor
  * can be held back. Over HTTP/2, use the Hono adapter.
+ * @example
+ * import { createServer } from 'node:http'
+ * createServer(async (req, res) => {
+ *   const outcome = await createPaywall().guard(nodeRequest(req, res))
+ * })
  */
 export function nodeRequest(req: ReadRequest, res: ClosingResponse): PaywallRequest {
   if (typeof res.destroyed !== 'boolean') {

@@ -12,6 +12,7 @@ import { ISSUER_CODES, type IssuerCode, isRefused, type RefusedByIssuer } from '
 import type { Caller, Issuer } from './issuer.ts'
 import { METRICS_TYPE, metricsText } from './metrics.ts'
 
+/** What the operator of an issuer sees. */
 export interface IssuerAppOptions {
   /**
    * What the operator shows (`Authorization: Bearer <token>`) for `GET /audit` and `GET /metrics`. At least 16 characters.
@@ -27,7 +28,14 @@ const MIN_TOKEN_LENGTH = 16
 
 type Answer = object | undefined | RefusedByIssuer
 
-/** Makes the app of an issuer: `serve({ fetch: issuerApp(issuer).fetch })`. @throws `ConfigError` (`ERR_CONFIG`) */
+/**
+ * Makes the app of an issuer: `serve({ fetch: issuerApp(issuer).fetch })`.
+ *
+ * @throws `ConfigError` (`ERR_CONFIG`)
+ * @example
+ * const issuer = await createIssuer({ privateKey: '0'.repeat(64), rpc: 'http://127.0.0.1:7076', store: 'sqlite:issuer.db' })
+ * const app = issuerApp(issuer, { operatorToken: process.env.NANO402_ISSUER_TOKEN ?? '' })
+ */
 export function issuerApp(issuer: Issuer, { operatorToken, registry }: IssuerAppOptions = {}): Hono {
   if (operatorToken !== undefined && operatorToken.length < MIN_TOKEN_LENGTH) {
     throw new ConfigError(`The operator's token of the issuer must have at least ${MIN_TOKEN_LENGTH} characters.`)

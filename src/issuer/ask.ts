@@ -11,6 +11,7 @@ import { ISSUER_CODES } from './codes.ts'
 import type { ChannelView, IssuerInfo, WithdrawalView } from './issuer.ts'
 import { authorizeRequest, type Signer } from './request.ts'
 
+/** Which issuer is asked, and by whom. */
 export interface IssuerClientOptions {
   /** Where the issuer is, such as `https://issuer.example.com`. */
   readonly url: string
@@ -41,6 +42,7 @@ export interface AccountView {
   readonly withdrawals: readonly WithdrawalView[]
 }
 
+/** One change of an account. Amounts in raw, as decimal text; `at` is Unix time in seconds. */
 export interface StatementLine {
   readonly number: number
   readonly at: number
@@ -80,6 +82,13 @@ export interface IssuerClient {
 
 const MAX_ANSWER_BYTES = 1_000_000
 
+/**
+ * Makes what a client or a vendor asks an issuer with. Nothing is sent before the first call.
+ *
+ * @example
+ * const signer = accountSigner(derivePrivateKey('0'.repeat(64), 0))
+ * const issuer = createIssuerClient({ url: 'https://issuer.example', signer })
+ */
 export function createIssuerClient(options: IssuerClientOptions): IssuerClient {
   const { url, signer, timeoutMs = 15_000, now = Date.now } = options
   const send = options.fetch ?? ((to: string, init: RequestInit) => fetch(to, init))

@@ -7,6 +7,7 @@ interface Answer {
 
 const answer = (status: Answer['status'], message: string): Answer => ({ status, message })
 
+/** Every code with its status and its sentence. */
 export const ISSUER_CODES = {
   invalid_request: answer(400, 'This is not what is asked here: see docs/protocol_rev1.md.'),
   invalid_amount: answer(400, 'Not an amount that is taken here: decimal digits of raw, within the bounds of GET /.'),
@@ -37,6 +38,7 @@ export const ISSUER_CODES = {
   unexpected_error: answer(503, 'Something failed here. Ask again.'),
 } as const satisfies Record<string, Answer>
 
+/** Why an issuer does not do what it is asked. Stable. */
 export type IssuerCode = keyof typeof ISSUER_CODES
 
 /** A refusal, as a value. */

@@ -76,6 +76,7 @@ export interface ChannelView {
   readonly proof?: unknown
 }
 
+/** A payout to the account on the ledger. Amounts in raw, as decimal text. */
 export interface WithdrawalView {
   readonly id: string
   readonly amount: string
@@ -144,6 +145,8 @@ const DRAIN_MS = 10_000
  * Opens an issuer; what the options leave out comes from the environment (`NANO402_...`).
  *
  * @throws `ConfigError` (`ERR_CONFIG`) naming what is missing or wrong, and the remedy.
+ * @example
+ * const issuer = await createIssuer({ privateKey: '0'.repeat(64), rpc: 'http://127.0.0.1:7076', store: 'sqlite:issuer.db' })
  */
 export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
   const key = parsePrivateKey(options.privateKey)

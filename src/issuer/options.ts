@@ -8,6 +8,7 @@ import { parsePrice } from '../pricing.ts'
 import type { Network } from '../rpc/index.ts'
 import type { WorkOption } from '../wallet/work.ts'
 
+/** What an issuer is made of. What is left out comes from the environment. */
 export interface IssuerOptions {
   /** The private key of the account that deposits go to and withdrawals come from, and that is used for nothing else. */
   readonly privateKey: string

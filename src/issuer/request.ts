@@ -37,14 +37,26 @@ export interface Signer {
   sign(text: string): Promise<string>
 }
 
-/** Signs as the account itself. */
+/**
+ * Signs as the account itself.
+ *
+ * @example
+ * const signer = accountSigner(derivePrivateKey('0'.repeat(64), 0))
+ */
 export const accountSigner = (key: PrivateKey): Signer => ({
   account: publicKeyToAddress(derivePublicKey(key)),
   key: OWN_KEY,
   sign: async (text) => signMessage(text, key),
 })
 
-/** Signs with a session key of the account. @param seed - 32 bytes: the private key. */
+/**
+ * Signs with a session key of the account.
+ *
+ * @param seed - 32 bytes: the private key.
+ * @example
+ * const account = nanoAddress('nano_15nhh1kzw3x8ohez6s75wy3jr6dqgq65oaede1fzk5hqxk4j8ehz7iqtb3to')
+ * const signer = await sessionSigner(account, crypto.getRandomValues(new Uint8Array(32)))
+ */
 export async function sessionSigner(account: NanoAddress, seed: Uint8Array): Promise<Signer> {
   const { publicKey, sign } = await ed25519Signer(seed)
   return { account, key: bytesToHex(publicKey), sign: async (text) => bytesToHex(await sign(encodeUtf8(text))) }
@@ -126,7 +138,13 @@ export function readAuthorization(header: string | undefined): Authorization | u
 export const releaseText = (issuer: string, channelId: ChannelId, amount: string): string =>
   `nano402-issuer-release:${issuer}:${channelId}:${amount}`
 
-/** Signs as the payee of a channel. Whoever has this and may act for the payer can end the channel. */
+/**
+ * Signs as the payee of a channel. Whoever has this and may act for the payer can end the channel.
+ *
+ * @example
+ * const signer = accountSigner(derivePrivateKey('0'.repeat(64), 0))
+ * const release = await signRelease(signer, { issuer: 'AB'.repeat(32), channelId: 'CD'.repeat(32), amount: 0n })
+ */
 export async function signRelease(
   signer: Signer,
   terms: { readonly issuer: string; readonly channelId: ChannelId; readonly amount: bigint },

@@ -19,6 +19,7 @@ import type { Ledger, LedgerBlock } from '../rpc/index.ts'
 import type { PaymentRequirements } from '../x402/shapes.ts'
 import type { PresentedPayment } from '../x402/wire.ts'
 
+/** What a mechanism looks payments up with. */
 export interface ExactOptions {
   readonly ledger: Ledger
   /** How long a request waits for its block to be seen and confirmed before it is told to come again. */

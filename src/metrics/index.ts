@@ -6,6 +6,7 @@ import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client
 import type { EventListener } from '../core/events.ts'
 import { channelMetrics } from './channels.ts'
 
+/** Where metrics go, and what they are called. */
 export interface MetricsOptions {
   /** Where the metrics are registered, such as prom-client's own `register`. Default: a registry of their own. */
   readonly registry?: Registry
@@ -15,6 +16,7 @@ export interface MetricsOptions {
   readonly process?: boolean
 }
 
+/** Metrics, and the listener that counts. */
 export interface Metrics {
   /** The paywall's option `onEvent`. */
   readonly onEvent: EventListener

@@ -94,7 +94,15 @@ export function hashBlock(block: StateBlockContent): BlockHash {
   return bytesToHex(blake2b(32, preimage)) as BlockHash
 }
 
-/** Signs blocks of one account, for a third of what `signBlock` takes. */
+/**
+ * Signs blocks of one account, for a third of what `signBlock` takes.
+ *
+ * @example
+ * const key = derivePrivateKey('0'.repeat(64), 0)
+ * const account = publicKeyToAddress(derivePublicKey(key))
+ * const content = { account, previous: ZERO_HASH, representative: account, balance: parseXno('1'), link: 'AB'.repeat(32) }
+ * const block = blockSigner(key)(content)
+ */
 export function blockSigner(key: PrivateKey): (content: StateBlockContent, blockWork?: Work) => StateBlock {
   const { publicKey, sign } = hashSigner(key)
   return (content, blockWork) => {
@@ -105,19 +113,49 @@ export function blockSigner(key: PrivateKey): (content: StateBlockContent, block
   }
 }
 
-/** Signs a block. The work can be added later: it is not signed. @throws {@link InvalidValueError} when the key is another account's. */
+/**
+ * Signs a block. The work can be added later: it is not signed.
+ *
+ * @throws {@link InvalidValueError} when the key is another account's.
+ * @example
+ * const key = derivePrivateKey('0'.repeat(64), 0)
+ * const account = publicKeyToAddress(derivePublicKey(key))
+ * const content = { account, previous: ZERO_HASH, representative: account, balance: parseXno('1'), link: 'AB'.repeat(32) }
+ * const block = signBlock(content, key)
+ */
 export const signBlock = (content: StateBlockContent, key: PrivateKey, blockWork?: Work): StateBlock =>
   blockSigner(key)(content, blockWork)
 
-/** Whether the account's own key signed this block. */
+/**
+ * Whether the account's own key signed this block.
+ *
+ * @example
+ * const key = derivePrivateKey('0'.repeat(64), 0)
+ * const account = publicKeyToAddress(derivePublicKey(key))
+ * const content = { account, previous: ZERO_HASH, representative: account, balance: parseXno('1'), link: 'AB'.repeat(32) }
+ * const isGenuine = isSignedByAccount(signBlock(content, key)) // true
+ */
 export const isSignedByAccount = (block: StateBlock): boolean =>
   verifyHash(hashBlock(block), block.signature, addressToPublicKey(block.account))
 
-/** What the work of a block is computed over: its previous, or its account's key where there is none. */
+/**
+ * What the work of a block is computed over: its previous, or its account's key where there is none.
+ *
+ * @example
+ * workRoot({ account: publicKeyToAddress(publicKey('0'.repeat(64))), previous: ZERO_HASH }) // '0'.repeat(64)
+ */
 export const workRoot = (block: Pick<StateBlockContent, 'account' | 'previous'>): string =>
   block.previous === ZERO_HASH ? addressToPublicKey(block.account) : block.previous
 
-/** Writes a state block as a node's JSON. */
+/**
+ * Writes a state block as a node's JSON.
+ *
+ * @example
+ * const key = derivePrivateKey('0'.repeat(64), 0)
+ * const account = publicKeyToAddress(derivePublicKey(key))
+ * const content = { account, previous: ZERO_HASH, representative: account, balance: parseXno('1'), link: 'AB'.repeat(32) }
+ * const text = JSON.stringify(blockToJson(signBlock(content, key)))
+ */
 export function blockToJson(block: StateBlock): StateBlockJson {
   return {
     type: 'state',
@@ -139,6 +177,9 @@ type Fields = Readonly<Record<string, unknown>>
  * is {@link isSignedByAccount}'s to say. Fields that a block does not have are ignored, `link_as_account` is never believed.
  *
  * @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`) or {@link AmountError} (`ERR_AMOUNT`)
+ * @example
+ * const block = parseBlock(await (await fetch('https://api.example.com/block')).json())
+ * const isGenuine = block.type === 'state' && isSignedByAccount(block)
  */
 export function parseBlock(json: unknown): ParsedBlock {
   if (typeof json !== 'object' || json === null) throw new InvalidValueError('Not a block: expected an object.')

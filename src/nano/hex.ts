@@ -32,16 +32,40 @@ const digits = (value: unknown, count: number, name: string): string => {
  */
 export const blockHash = (value: unknown) => digits(value, 64, 'block hash').toUpperCase() as BlockHash
 
-/** Checks a public key from outside: 64 hex digits in any case. @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`) */
+/**
+ * Checks a public key from outside: 64 hex digits in any case.
+ *
+ * @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`)
+ * @example
+ * publicKey('ab'.repeat(32)).slice(0, 4) // 'ABAB'
+ */
 export const publicKey = (value: unknown) => digits(value, 64, 'public key').toUpperCase() as PublicKey
 
-/** Checks a private key from outside: 64 hex digits in any case. @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`) */
+/**
+ * Checks a private key from outside: 64 hex digits in any case.
+ *
+ * @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`)
+ * @example
+ * privateKey('ab'.repeat(32)).slice(0, 4) // 'ABAB'
+ */
 export const privateKey = (value: unknown) => digits(value, 64, 'private key').toUpperCase() as PrivateKey
 
-/** Checks a signature's form, not its truth: 128 hex digits. @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`) */
+/**
+ * Checks a signature's form, not its truth: 128 hex digits.
+ *
+ * @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`)
+ * @example
+ * signature('ab'.repeat(64)).slice(0, 4) // 'ABAB'
+ */
 export const signature = (value: unknown) => digits(value, 128, 'signature').toUpperCase() as Signature
 
-/** Checks the form of work or of a difficulty: 16 hex digits. @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`) */
+/**
+ * Checks the form of work or of a difficulty: 16 hex digits.
+ *
+ * @throws {@link InvalidValueError} (`ERR_INVALID_VALUE`)
+ * @example
+ * work('FFFFFFF800000000') // 'fffffff800000000'
+ */
 export const work = (value: unknown) => digits(value, 16, 'work value').toLowerCase() as Work
 
 /** The value of a hex digit, given its character code: 0 is 48, A is 65, a is 97. */

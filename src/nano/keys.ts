@@ -33,7 +33,12 @@ export function derivePrivateKey(seed: string, index: number): PrivateKey {
   return privateKey(bytesToHex(blake2b(32, concatBytes(hexToBytes(seed), indexBytes))))
 }
 
-/** The public key of a private key. */
+/**
+ * The public key of a private key.
+ *
+ * @example
+ * derivePublicKey(derivePrivateKey('0'.repeat(64), 0)).slice(0, 8) // 'C008B814'
+ */
 export const derivePublicKey = (key: PrivateKey): PublicKey =>
   bytesToHex(createSigner(hexToBytes(key)).key) as PublicKey
 
@@ -46,9 +51,21 @@ export function hashSigner(key: PrivateKey): { readonly publicKey: PublicKey; si
   }
 }
 
-/** Signs a 32-byte hash given as 64 hex digits: a block hash, or a message digest. */
+/**
+ * Signs a 32-byte hash given as 64 hex digits: a block hash, or a message digest.
+ *
+ * @example
+ * const key = derivePrivateKey('0'.repeat(64), 0)
+ * const signed = signHash('AB'.repeat(32), key)
+ */
 export const signHash = (hash: string, key: PrivateKey): Signature => hashSigner(key).sign(hash)
 
-/** Whether `signature` over the 32-byte `hash` (64 hex digits) was made with the private key of `key`. */
+/**
+ * Whether `signature` over the 32-byte `hash` (64 hex digits) was made with the private key of `key`.
+ *
+ * @example
+ * const key = derivePrivateKey('0'.repeat(64), 0)
+ * const isTrue = verifyHash('AB'.repeat(32), signHash('AB'.repeat(32), key), derivePublicKey(key)) // true
+ */
 export const verifyHash = (hash: string, signature: Signature, key: PublicKey): boolean =>
   verifyBytes(hexToBytes(key), hexToBytes(hash), hexToBytes(signature))

@@ -5,7 +5,12 @@ import { signHash, verifyHash } from './keys.ts'
 
 const HEADER = new TextEncoder().encode('\x18Nano Off-chain Message:\n')
 
-/** BLAKE2b-256 of the NOMS header, the text's byte length as big-endian uint32, and the text in UTF-8. 64 hex digits. */
+/**
+ * BLAKE2b-256 of the NOMS header, the text's byte length as big-endian uint32, and the text in UTF-8. 64 hex digits.
+ *
+ * @example
+ * messageDigest('hello').length // 64
+ */
 export function messageDigest(text: string): string {
   const utf8 = new TextEncoder().encode(text)
   const length = new Uint8Array(4)
@@ -21,7 +26,13 @@ export function messageDigest(text: string): string {
  */
 export const signMessage = (text: string, key: PrivateKey): Signature => signHash(messageDigest(text), key)
 
-/** Whether the holder of `key` signed this very text. */
+/**
+ * Whether the holder of `key` signed this very text.
+ *
+ * @example
+ * const key = derivePrivateKey('0'.repeat(64), 0)
+ * const isTheirs = verifyMessage('hello', signMessage('hello', key), derivePublicKey(key)) // true
+ */
 export const verifyMessage = (text: string, signature: Signature, key: PublicKey): boolean =>
   verifyHash(messageDigest(text), signature, key)
 

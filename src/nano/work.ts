@@ -20,6 +20,8 @@ export const WORK_THRESHOLDS = {
  *
  * @param root - 64 hex digits: the previous block's hash, or the account's public key for its first block.
  * @returns 16 lower-case hex digits; compare them as text.
+ * @example
+ * workDifficulty('0'.repeat(64), work('0'.repeat(16))) > WORK_THRESHOLDS['nano:devnet'].send // false
  */
 export function workDifficulty(root: string, nonce: Work): Work {
   const input = new Uint8Array(40)
@@ -28,7 +30,12 @@ export function workDifficulty(root: string, nonce: Work): Work {
   return bytesToHex(blake2b(8, input).reverse()).toLowerCase() as Work
 }
 
-/** Whether a nonce reaches the threshold for this root. */
+/**
+ * Whether a nonce reaches the threshold for this root.
+ *
+ * @example
+ * isValidWork('0'.repeat(64), work('0'.repeat(16)), WORK_THRESHOLDS['nano:mainnet'].send) // false
+ */
 export const isValidWork = (root: string, nonce: Work, threshold: Work): boolean =>
   workDifficulty(root, nonce) >= threshold
 
@@ -39,6 +46,8 @@ export const isValidWork = (root: string, nonce: Work, threshold: Work): boolean
  * @param root - 64 hex digits.
  * @param signal - Stops the search.
  * @throws {@link WorkError} (`ERR_WORK`) when `signal` aborts.
+ * @example
+ * (await generateWork('0'.repeat(64), WORK_THRESHOLDS['nano:devnet'].receive)).length // 16
  */
 export async function generateWork(root: string, threshold: Work, signal?: AbortSignal): Promise<Work> {
   throwIfStopped(signal)

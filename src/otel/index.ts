@@ -7,11 +7,13 @@ import type { EventListener, PaywallEvent } from '../core/events.ts'
 import type { PaymentFacts } from '../core/payment.ts'
 import { PaywallError } from '../errors.ts'
 
+/** Where spans go. */
 export interface TracingOptions {
   /** Default: the tracer `nano402` of the provider that is registered. */
   readonly tracer?: Tracer
 }
 
+/** The listener that makes spans. */
 export interface Tracing {
   /** The paywall's option `onEvent`. */
   readonly onEvent: EventListener

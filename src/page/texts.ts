@@ -40,4 +40,5 @@ export const TEXTS = {
   again: 'Try again',
 } as const
 
+/** All that a page says, by name. */
 export type PageTexts = { readonly [Name in keyof typeof TEXTS]: string }

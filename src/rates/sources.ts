@@ -15,6 +15,7 @@ export interface Reading {
 /** Asks one source once. Gives up when the signal aborts. */
 export type RateSource = (signal: AbortSignal) => Promise<Reading>
 
+/** How a source is asked. */
 export interface SourceOptions {
   /** Asked in place of the public address, such as a proxy of your own. */
   readonly url?: string

@@ -75,6 +75,17 @@ export interface ChannelReconciliation {
 
 const PAGE = 500
 
+/**
+ * Channels that a store has lost, and what an operator decides about them.
+ *
+ * @example
+ * const desk = reconcileChannels({
+ *   node: createRpc({ endpoints: ['http://127.0.0.1:7076'] }),
+ *   store: await sqliteStore('/var/lib/shop/claims.sqlite'),
+ *   account: 'nano_15nhh1kzw3x8ohez6s75wy3jr6dqgq65oaede1fzk5hqxk4j8ehz7iqtb3to',
+ * })
+ * const { recovering, unknown } = await desk.review()
+ */
 export function reconcileChannels({ node, store, account: named }: ChannelDeskOptions): ChannelReconciliation {
   const account = nanoAddress(named)
   const channels = createChannels({ store })

@@ -37,6 +37,7 @@ export interface ReconciledSend extends Omit<Send, 'isSigned'> {
   readonly hints: readonly Hint[]
 }
 
+/** What became of each send. */
 export interface Reconciliation {
   /** The oldest first. */
   readonly sends: readonly ReconciledSend[]

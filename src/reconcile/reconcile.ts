@@ -6,6 +6,7 @@ import { createLedger, type NanoNode } from '../rpc/index.ts'
 import { judge, type ReconciledSend, type Reconciliation, summarize } from './judge.ts'
 import { sendsTo } from './sends.ts'
 
+/** Which account, and what is known of it. */
 export interface ReconcileOptions {
   /** Such as `createRpc({ endpoints, network })`. */
   readonly node: NanoNode

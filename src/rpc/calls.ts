@@ -222,6 +222,11 @@ export type Subtype = 'send' | 'receive' | 'open' | 'change'
  * Hands a signed block to the network. It is not confirmed by that.
  *
  * @returns The block's hash, also when the ledger had it already.
+ * @example
+ * const key = derivePrivateKey('0'.repeat(64), 0)
+ * const account = publicKeyToAddress(derivePublicKey(key))
+ * const content = { account, previous: ZERO_HASH, representative: account, balance: parseXno('1'), link: 'AB'.repeat(32) }
+ * const hash = await publish(createRpc({ endpoints: ['http://127.0.0.1:7076'] }), signBlock(content, key), 'open')
  */
 export async function publish(
   node: NanoNode,

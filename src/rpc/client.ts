@@ -9,6 +9,7 @@ import { isAboutTheNode } from './refusal.ts'
 import { type Target, targetOf } from './target.ts'
 import { unlessAborted } from './wait.ts'
 
+/** Which nodes, and how long they may take. */
 export interface RpcOptions {
   /** Node URLs, or nodes of any other kind; the preferred one first. */
   readonly endpoints: readonly (string | Endpoint | NanoNode)[]

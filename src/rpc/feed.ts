@@ -7,6 +7,7 @@ import { openWebSocket, type Socket } from '#rpc/websocket'
 import { type BlockHash, blockHash, type NanoAddress } from '../nano/index.ts'
 import { unref } from './wait.ts'
 
+/** Which websocket, and what is listened for. */
 export interface FeedOptions {
   /** The node's websocket, such as `ws://127.0.0.1:7078`. */
   readonly url: string
@@ -21,6 +22,7 @@ export interface FeedOptions {
 /** Gets the hash of a block that may be confirmed now; undefined: something may have been missed, look at everything. */
 export type FeedListener = (hash: BlockHash | undefined) => void
 
+/** Hints that a block may be confirmed. They are reasons to look, and never believed. */
 export interface ConfirmationFeed {
   /** Listens. Gives back the way to stop. */
   on(listener: FeedListener): () => void

@@ -17,6 +17,7 @@ export interface HistoryEntry {
   readonly localTimestampMs: number | undefined
 }
 
+/** A page of an account's blocks. */
 export interface HistoryPage {
   /** Newest first. */
   readonly entries: readonly HistoryEntry[]

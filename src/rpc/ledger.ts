@@ -13,6 +13,7 @@ import { type LedgerBlock, observe } from './observe.ts'
 import { createPoller } from './poll.ts'
 import { givenUp, unlessAborted, withDeadline } from './wait.ts'
 
+/** Which nodes are asked, and how much at once. */
 export interface LedgerOptions {
   /** All nodes as one, with fail-over: asked when no agreement is wanted. */
   readonly node: NanoNode
@@ -36,6 +37,7 @@ export interface LedgerOptions {
   readonly lookupTimeoutMs?: number
 }
 
+/** The network as it was proven: contents hashed and signatures checked here, and "confirmed" said by as many nodes as have to. */
 export interface Ledger {
   /** A confirmed block that is known already. Asks nobody. */
   peek(hash: BlockHash): LedgerBlock | undefined

@@ -46,6 +46,9 @@ interface PaymentResponse {
  * client tells that a payment was served (docs/x402.md), and of one that does not it has those as well.
  *
  * @throws From `createPaymentPayload`, what `payer.pay` throws.
+ * @example
+ * const payer = createPayer({ seed: '0'.repeat(64), rpc: 'http://127.0.0.1:7076', budget: { perRequest: '0.01', perDay: '1' } })
+ * const client = nanoClient(payer, { origin: 'https://api.example.com' })
  */
 export function nanoClient(payer: Payer, { origin }: NanoClientOptions = {}): NanoClient {
   const paid = new WeakMap<object, PaidOffer>()

@@ -30,6 +30,9 @@ type SupportedKind = { x402Version: typeof X402_VERSION; scheme: string; network
  *
  * Faremeter tells what it is about as a URL: its Hono middleware with the query, its Express middleware without. Neither
  * tells the method, so what is paid for a URL buys it by whatever method the middleware lets through.
+ *
+ * @example
+ * const x402Handlers = [facilitatorHandler(createFacilitator(), { network: 'nano:mainnet' })]
  */
 export function facilitatorHandler(
   facilitator: Facilitator,

@@ -43,13 +43,21 @@ export interface NanoFacilitator extends Omit<NanoFacilitatorClient, 'getSupport
  *
  * Trouble of ours is a payment that is not taken, with its code, and the proof stays good: what is thrown the SDK would put
  * into its answer.
+ *
+ * @example
+ * const client = facilitatorClient(createFacilitator())
  */
 export function facilitatorClient(facilitator: Settler): NanoFacilitatorClient {
   const getSupported = async () => (await facilitator.supported()) as Sdk<SupportedResponse>
   return { getSupported, ...nanoFacilitator(facilitator) }
 }
 
-/** The same for a facilitator of the SDK: `new x402Facilitator().register('nano:mainnet', nanoFacilitator(facilitator))`. */
+/**
+ * The same for a facilitator of the SDK: `new x402Facilitator().register('nano:mainnet', nanoFacilitator(facilitator))`.
+ *
+ * @example
+ * const facilitator = nanoFacilitator(createFacilitator())
+ */
 export const nanoFacilitator = (facilitator: Settler): NanoFacilitator => ({
   scheme: SCHEME,
   caipFamily: 'nano:*',

@@ -13,6 +13,7 @@ export interface PaymentExecer<O extends Offered = Offered> {
   exec(): Promise<{ payload: object }>
 }
 
+/** Faremeter's: which of these offers can be paid, and how. */
 export type PaymentHandler = <O extends Offered>(
   context: { readonly request: RequestInfo | URL },
   accepts: readonly O[],
@@ -24,6 +25,10 @@ export type PaymentHandler = <O extends Offered>(
  * Budget, journal and rules for offers are the payer's; one offer is paid once. Leave `retryCount` at 0: Faremeter's retry is
  * a new request, which a server answers with a new offer. It does not tell what came of a payment, so `payer.unfinished()`
  * lists all that were made for it.
+ *
+ * @example
+ * const payer = createPayer({ seed: '0'.repeat(64), rpc: 'http://127.0.0.1:7076', budget: { perRequest: '0.01', perDay: '1' } })
+ * const handlers = [paymentHandler(payer)] // wrap(fetch, { handlers, retryCount: 0 })
  */
 export function paymentHandler(payer: Payer): PaymentHandler {
   return async ({ request }, accepts) =>

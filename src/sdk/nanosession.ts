@@ -7,6 +7,7 @@ import { type PaymentExecer, type PaymentHandler, paymentHandler } from './handl
 import { SCHEME } from './offers.ts'
 import { settlementCall } from './settlement.ts'
 
+/** What is to be paid, and for what. */
 export interface RequirementsOrder {
   /** The price in raw. */
   readonly amount: string
@@ -19,6 +20,7 @@ export interface RequirementsOrder {
   readonly method?: string
 }
 
+/** NanoSession's handler for servers. */
 export interface NanoSessionFacilitator {
   getSupported(): Promise<{ x402Version: number; scheme: string; network: string }[]>
   /** An offer for one request. */
@@ -35,7 +37,13 @@ export interface NanoSessionFacilitator {
   ): Promise<{ success: boolean; transactionHash?: string; error?: string } | null>
 }
 
-/** The server half. `payload` is what the client's `exec()` gave: `{ proof, sessionId }`, or `{ blockHash, sessionId }`. */
+/**
+ * The server half. `payload` is what the client's `exec()` gave: `{ proof, sessionId }`, or `{ blockHash, sessionId }`.
+ *
+ * @example
+ * const handler = nanoSessionFacilitator(createFacilitator(), { network: 'nano:mainnet' })
+ * const requirements = await handler.getRequirements({ amount: '1000000000000000000000000000', payTo: 'nano_15nhh1kzw3x8ohez6s75wy3jr6dqgq65oaede1fzk5hqxk4j8ehz7iqtb3to' })
+ */
 export function nanoSessionFacilitator(
   facilitator: Facilitator,
   { network }: { readonly network: `nano:${'mainnet' | 'devnet'}` },
@@ -82,7 +90,13 @@ function readPayload(payload: unknown): object {
   return blockHash === undefined || 'proof' in rest ? payload : { proof: blockHash, ...rest }
 }
 
-/** The client half: `handle(context, accepts)` gives what can be paid, and `exec()` pays it. */
+/**
+ * The client half: `handle(context, accepts)` gives what can be paid, and `exec()` pays it.
+ *
+ * @example
+ * const payer = createPayer({ seed: '0'.repeat(64), rpc: 'http://127.0.0.1:7076', budget: { perRequest: '0.01', perDay: '1' } })
+ * const { handle } = nanoSessionPaymentHandler(payer)
+ */
 export const nanoSessionPaymentHandler = (payer: Payer): { handle: PaymentHandler } => ({
   handle: paymentHandler(payer),
 })

@@ -11,6 +11,8 @@ import { readSettlementResponse, readSupportedResponse, readVerifyResponse } fro
  *
  * @throws {@link ConfigError} (`ERR_CONFIG`) at once for what is no address; `FacilitatorError` (`ERR_FACILITATOR`) from each
  * call that gets no usable answer.
+ * @example
+ * const facilitator = remoteFacilitator({ url: 'https://facilitator.example', token: process.env.NANO402_FACILITATOR_TOKEN ?? '' })
  */
 export function remoteFacilitator(address: string | FacilitatorAddress): Facilitator {
   const ask = createAsk(address)

@@ -9,6 +9,7 @@ import { ASSET, type OfferKey, SCHEME } from './offers.ts'
 /** `upfront` settles before the handler, `authorization` after it; docs/x402.md says which costs whom what. */
 export type PaymentFlow = 'upfront' | 'authorization'
 
+/** What an offer asks for. */
 export interface NanoOptionOptions extends Pick<Order, 'payTo' | 'maxTimeoutSeconds' | 'realm'> {
   readonly network: `nano:${'mainnet' | 'devnet'}`
   /** XNO as text, raw, or a function of what an offer is bound to: method, path and query. */
@@ -68,6 +69,13 @@ const MECHANISMS: Readonly<Record<MechanismName, { readonly key: OfferKey; reado
  * The SDK makes its offers anew on the paid request, and takes a payment for what was offered only if both are equal. So the
  * offer is asked for with what the request presents: where that is genuine and for this very method, path and query, the
  * facilitator makes the same offer again; in every other case a new one, which what was presented does not match.
+ *
+ * @example
+ * const accepts = nanoOption(createFacilitator(), {
+ *   network: 'nano:mainnet',
+ *   price: '0.001',
+ *   payTo: 'nano_15nhh1kzw3x8ohez6s75wy3jr6dqgq65oaede1fzk5hqxk4j8ehz7iqtb3to',
+ * })
  */
 export function nanoOption(facilitator: Pick<Facilitator, 'requirements'>, options: NanoOptionOptions): NanoOption {
   const { network, price, payTo, realm, maxTimeoutSeconds = 300, mechanism = 'session' } = options
@@ -93,7 +101,12 @@ export function nanoOption(facilitator: Pick<Facilitator, 'requirements'>, optio
   }
 }
 
-/** XNO for the SDK's servers: `new x402ResourceServer(facilitator).register('nano:mainnet', nanoServer())`. */
+/**
+ * XNO for the SDK's servers: `new x402ResourceServer(facilitator).register('nano:mainnet', nanoServer())`.
+ *
+ * @example
+ * nanoServer().scheme // 'exact'
+ */
 export const nanoServer = (): NanoServer => ({
   scheme: SCHEME,
   defaultAssetTransferMethod: 'default',

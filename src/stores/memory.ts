@@ -6,6 +6,7 @@ import type { ClaimId, ClaimResult, Owner, Store, Versioned } from '../core/stor
 import { StoreFullError } from '../errors.ts'
 import { type ClaimState, inspectClaim, isForgettable, take } from './claim.ts'
 
+/** How much is remembered. */
 export interface MemoryStoreOptions {
   /** How many claims it holds, and how many records, before it refuses new ones. Default 1,000,000, about 300 bytes each. */
   readonly maxClaims?: number

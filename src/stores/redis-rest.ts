@@ -6,6 +6,7 @@ import { ConfigError } from '../errors.ts'
 import type { RedisSend } from './redis.ts'
 import { unanswered } from './redis-reply.ts'
 
+/** How long a Redis may take. */
 export interface RedisOverRestOptions {
   /** How long a request may take, in ms. Default 2,000. */
   readonly timeoutMs?: number

@@ -16,6 +16,7 @@ export type RedisCommand = [name: string, ...parameters: string[]]
 /** Sends one command with a client of the caller's choice, and gives Redis's reply with bulk strings as text. */
 export type RedisSend = (...command: RedisCommand) => Promise<unknown>
 
+/** Where claims lie in a Redis, and how long it may take. */
 export interface RedisStoreOptions {
   /** What every key starts with. Default `nano402:`. All processes that sell for one account must use the same. */
   readonly prefix?: string
@@ -34,7 +35,12 @@ const PARTS = 32
 /** Claims are kept an hour longer than needed, for clocks that differ. Beyond this they would be lost too soon. */
 const MAX_CLOCK_DIFFERENCE_MS = 600_000
 
-/** The key that a command is about, for clients that must be told: node-redis's `cluster.sendCommand`. */
+/**
+ * The key that a command is about, for clients that must be told: node-redis's `cluster.sendCommand`.
+ *
+ * @example
+ * keyOf(['GET', 'nano402:{0}:epoch']) // 'nano402:{0}:epoch'
+ */
 export const keyOf = ([name, first, , third]: readonly string[]): string | undefined =>
   name === 'EVAL' ? third : first
 

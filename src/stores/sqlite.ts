@@ -20,6 +20,7 @@ interface Statement {
 }
 type Driver = new (path: string) => Database
 
+/** What a store in a file goes by. */
 export interface SqliteStoreOptions {
   /** The clock: Unix time in ms. */
   readonly now?: () => number

@@ -29,6 +29,8 @@ export interface TestBill {
  * What a 402 asks.
  *
  * @throws `Error`, in words, for an answer that is none.
+ * @example
+ * const { price, payTo } = billOf(await fetch('http://localhost:3000/report'))
  */
 export function billOf(answer: TestAnswer): TestBill {
   const header = readerOf(answer).get(PAYMENT_REQUIRED)
@@ -45,6 +47,10 @@ export function billOf(answer: TestAnswer): TestBill {
  * What a paid answer says of its payment: the block, who paid, and how much.
  *
  * @throws `Error`, in words, for an answer that was not paid for.
+ * @example
+ * const { pay } = await createTestPaywall()
+ * const headers = await pay(await fetch('http://localhost:3000/report'))
+ * const { payer } = receiptOf(await fetch('http://localhost:3000/report', { headers }))
  */
 export function receiptOf(answer: TestAnswer): SettlementResponse {
   const settlement = readSettlement(readerOf(answer))

@@ -27,7 +27,15 @@ const RUBBISH: readonly Readonly<Record<string, unknown>>[] = [
   { proof: { toString: 'x' }, sessionId: 1 },
 ]
 
-/** The cases that an implementation of `Mechanism` passes. `open` is called once for each. */
+/**
+ * The cases that an implementation of `Mechanism` passes. `open` is called once for each.
+ *
+ * @example
+ * import type { MechanismFixture } from 'nano402/testing'
+ * import { test } from 'vitest'
+ * declare const open: () => Promise<MechanismFixture>
+ * for (const { name, run } of mechanismContract(open)) test(name, run)
+ */
 export function mechanismContract(open: () => Promise<MechanismFixture>): readonly ContractCase[] {
   const verdict = async ({ mechanism }: MechanismFixture, payment: PaymentPayload, quote: Quote) => {
     const proof = mechanism.read(payment)
@@ -126,7 +134,12 @@ function assert(condition: unknown, failure: string): asserts condition {
 
 let quotes = 0n
 
-/** A quote with a tag of its own: one XNO thousandth, five minutes. */
+/**
+ * A quote with a tag of its own: one XNO thousandth, five minutes.
+ *
+ * @example
+ * sampleQuote('nano:devnet', 'nano_15nhh1kzw3x8ohez6s75wy3jr6dqgq65oaede1fzk5hqxk4j8ehz7iqtb3to').resourceAmount // 10n ** 27n
+ */
 export function sampleQuote(network: string, payTo: string): Quote {
   const tag = (BigInt(Date.now()) * 1_000_003n + ++quotes * 7_919n) % TAG_MODULUS
   const resourceAmount = 10n ** 27n

@@ -8,6 +8,7 @@ import { X402_VERSION } from '../x402/shapes.ts'
 import { x402Client } from '../x402/x402.ts'
 import { billOf, type TestAnswer } from './answer.ts'
 
+/** What the network of a test is like. */
 export interface TestPaywallOptions {
   /** How long a payment stays unconfirmed, in ms. Default 0: it is confirmed at once. */
   readonly confirmMs?: number
@@ -21,6 +22,7 @@ export interface TestPaywallOptions {
 /** What presents a payment: for the second request. */
 export type PaymentHeaders = Readonly<Record<string, string>>
 
+/** A network, options for the paywall on it, and somebody who pays. */
 export interface TestPaywall {
   /** Options for the app's paywall, where it takes them. `price` is 0.001 XNO; put yours after them. */
   readonly options: {

@@ -5,6 +5,7 @@ import type { ContractCase } from './contract.ts'
 import { claimCases } from './store-claims.ts'
 import { type Check, count, inAnHour, limits, times, untilOver } from './store-support.ts'
 
+/** How much a store is put through. */
 export interface StoreContractOptions {
   /** How many other claims must not push one out. Default 100,000; fewer for a store where each one takes a while. */
   readonly otherEntries?: number
@@ -15,6 +16,9 @@ export interface StoreContractOptions {
  *
  * @param open - Opens the store under test. Each case opens it once, closes it, and uses names that no other case uses, so
  * all of them may be given the same database.
+ * @example
+ * import { test } from 'vitest'
+ * for (const { name, run } of storeContract(async () => memoryStore())) test(name, run)
  */
 export function storeContract(open: () => Promise<Store>, options: StoreContractOptions = {}): readonly ContractCase[] {
   const { otherEntries = 100_000 } = options

@@ -4,8 +4,10 @@
  */
 import type { PaymentPayload, PaymentRequired, PaymentRequirements, SettlementResponse } from './shapes.ts'
 
+/** One header that is to be set. */
 export type Header = readonly [name: string, value: string]
 
+/** Headers by name, in any case: those of a standard `Request` are this. */
 export interface HeaderReader {
   get(name: string): string | null | undefined
 }

@@ -15,6 +15,7 @@ const WIRES = {
   'nanosession-5': nanoSession5,
 } as const satisfies Record<string, Wire>
 
+/** A form in which payments are asked for and presented. */
 export type WireName = keyof typeof WIRES
 export const WIRE_NAMES = Object.keys(WIRES) as readonly WireName[]
 

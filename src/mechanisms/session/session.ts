@@ -13,7 +13,14 @@ export interface SessionProof extends Proof {
   readonly hash: BlockHash
 }
 
-/** Makes the session mechanism over a ledger. */
+/**
+ * Makes the session mechanism over a ledger.
+ *
+ * @example
+ * const node = createRpc({ endpoints: ['http://127.0.0.1:7076'] })
+ * const ledger = createLedger({ node, nodes: node.nodes })
+ * const mechanism = sessionMechanism({ ledger, confirmTimeoutMs: 5_000 })
+ */
 export function sessionMechanism(options: ExactOptions): Mechanism<SessionProof> {
   const search = createSearch(options)
   return {

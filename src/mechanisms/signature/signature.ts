@@ -39,7 +39,14 @@ type Signed =
   /** Hash and URL, as they were presented: revision 7, which leaves it to the block who sent it. */
   | { readonly kind: 'receipt'; readonly hash: string; readonly url: string }
 
-/** Makes the signature mechanism over a ledger. */
+/**
+ * Makes the signature mechanism over a ledger.
+ *
+ * @example
+ * const node = createRpc({ endpoints: ['http://127.0.0.1:7076'] })
+ * const ledger = createLedger({ node, nodes: node.nodes })
+ * const mechanism = signatureMechanism({ ledger, confirmTimeoutMs: 5_000 })
+ */
 export function signatureMechanism(options: ExactOptions): Mechanism<SignatureProof> {
   const search = createSearch(options)
   const checks = createChecks()

@@ -39,12 +39,21 @@ export interface SignedBlockProof extends Proof {
 
 type Send = StateBlock & { readonly hash: BlockHash }
 
+/** What the signed-block mechanism needs. */
 export interface SignedBlockOptions extends ExactOptions {
   /** The least work that the network takes for a send. */
   readonly sendWork: Work
 }
 
-/** Makes the signed-block mechanism over a ledger. */
+/**
+ * Makes the signed-block mechanism over a ledger.
+ *
+ * @example
+ * const node = createRpc({ endpoints: ['http://127.0.0.1:7076'] })
+ * const ledger = createLedger({ node, nodes: node.nodes })
+ * const sendWork = WORK_THRESHOLDS['nano:mainnet'].send
+ * const mechanism = signedBlockMechanism({ ledger, confirmTimeoutMs: 5_000, sendWork })
+ */
 export function signedBlockMechanism(options: SignedBlockOptions): Mechanism<SignedBlockProof> {
   const { ledger, sendWork } = options
   const search = createSearch(options)
