@@ -82,6 +82,8 @@ export interface Channels extends Pick<Calendar, 'expired' | 'unfinished' | 'exp
   waitForUpdate(id: ChannelId, options: WaitOptions): Promise<boolean>
   renew(id: ChannelId, held: step.Held & { readonly leaseEndsAtMs: number }): Promise<boolean>
   release(id: ChannelId, held: step.Held): Promise<void>
+  /** Gives a reservation back for which no handler has run: the attempt does not count. */
+  cancel(id: ChannelId, held: step.Held): Promise<void>
   /** Again with the same deposit: `added` again, and once. */
   topUp(id: ChannelId, deposit: Deposit): Promise<step.ChannelRefusal | 'added' | 'deposit_claimed' | NotFound>
   beginClose(id: ChannelId): Promise<void>
@@ -245,6 +247,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     reserve: (id, held) => change(id, false, (channel) => step.reserve(channel, held)),
     renew: (id, held) => change(id, false, (channel) => step.renew(channel, held)),
     release: (id, held) => change(id, undefined, (channel) => step.release(channel, held, limits)),
+    cancel: (id, held) => change(id, undefined, (channel) => step.cancel(channel, held, limits)),
 
     async topUp(id, { block, amount }) {
       const channel = await states.read(stateKey(id))

@@ -1,14 +1,13 @@
 /** A channel's state as text, for a store. */
 import { StoreError } from '../errors.ts'
-import type { Channel, Payment } from './record.ts'
+import { type PaymentRow, readRow } from './record/row.ts'
+import type { Channel } from './record.ts'
 
 const PHASES = ['open', 'closing', 'refunding', 'closed', 'recovering'] as const
-const STATES = ['held', 'released', 'charged'] as const
 
 /** Of the form that follows. Another form takes another number, and a reader for both. */
 const FORM = 1
 
-type PaymentRow = [string, string, number, string, number, string, string, number]
 type Row = [
   typeof FORM,
   number,
@@ -23,29 +22,15 @@ type Row = [
   string | null,
 ]
 
-/** A payment does not change; most of them were written with the state before this one. */
-const written = new WeakMap<Payment, string>()
-
-function encodePayment(payment: Payment): string {
-  const known = written.get(payment)
-  if (known !== undefined) return known
-  const { id, fingerprint, state, owner, leaseEndsAtMs, reach, amount, attempts } = payment
-  const row: PaymentRow = [
-    ...([id, fingerprint, STATES.indexOf(state), owner, leaseEndsAtMs] as const),
-    ...([String(reach), String(amount), attempts] as const),
-  ]
-  const text = JSON.stringify(row)
-  written.set(payment, text)
-  return text
-}
-
 export function encodeChannel(channel: Channel): string {
-  const { phase, expiresAtMs, deposit, depositBlocks, authorized, proof, charged, payments, floor, refundBlock } =
+  const { phase, expiresAtMs, deposit, depositBlocks, authorized, proof, charged, held, ended, floor, refundBlock } =
     channel
   const head = [FORM, PHASES.indexOf(phase), expiresAtMs, String(deposit), depositBlocks, String(authorized)]
   const texts = [proof ?? null, String(charged)]
   const [start, end] = [JSON.stringify([...head, ...texts]), JSON.stringify([String(floor), refundBlock ?? null])]
-  return `${start.slice(0, -1)},[${payments.map(encodePayment).join(',')}],${end.slice(1)}`
+  // Joined, not added up: what is added is kept in as many pieces, all of which the collector has to look at.
+  const rows = [...held, ...ended].map(({ text }) => text).join(',')
+  return `${start.slice(0, -1)},[${rows}],${end.slice(1)}`
 }
 
 /** @throws {@link StoreError} (`ERR_STORE`) for what {@link encodeChannel} did not write. */
@@ -54,6 +39,7 @@ export function decodeChannel(text: string): Channel {
     const [form, phase, expiresAtMs, deposit, depositBlocks, authorized, proof, charged, rows, floor, refundBlock] =
       JSON.parse(text) as Row
     if (form !== FORM) throw new TypeError(`form ${form}`)
+    const payments = rows.map(readRow)
     return {
       phase: at(PHASES, phase),
       expiresAtMs,
@@ -62,18 +48,16 @@ export function decodeChannel(text: string): Channel {
       authorized: BigInt(authorized),
       proof: proof ?? undefined,
       charged: BigInt(charged),
-      payments: rows.map(decodePayment),
+      held: payments.filter(({ state }) => state === 'held'),
+      ended: payments
+        .filter(({ state }) => state !== 'held')
+        .sort((a, b) => (a.reach < b.reach ? -1 : a.reach > b.reach ? 1 : 0)),
       floor: BigInt(floor),
       refundBlock: refundBlock ?? undefined,
     }
   } catch (cause) {
     throw new StoreError('The store holds something else in the place of a channel.', { cause })
   }
-}
-
-function decodePayment([id, fingerprint, state, owner, leaseEndsAtMs, reach, amount, attempts]: PaymentRow): Payment {
-  const amounts = { reach: BigInt(reach), amount: BigInt(amount) }
-  return { id, fingerprint, state: at(STATES, state), owner, leaseEndsAtMs, ...amounts, attempts }
 }
 
 function at<T>(list: readonly T[], index: number): T {

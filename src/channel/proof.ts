@@ -5,15 +5,15 @@
 
 import { ed25519Verifier } from '#channel/ed25519'
 import { LRUCache } from '#lru-cache'
-import { encodeUtf8, equalInConstantTime } from '../core/bytes.ts'
+import { equalInConstantTime } from '../core/bytes.ts'
 import { bytesToHex, hexToBytes } from '../nano/hex.ts'
 import { type PaidRequest, proofBytes, requestHash } from './binding.ts'
-import type { Channels, ChannelTerms } from './channels.ts'
+import type { Channels } from './channels.ts'
 import type { ChannelConfig, ChannelId, PayWordConfig } from './config.ts'
-import { isOfChain, MAX_STEP } from './payword.ts'
+import { isOfChain, MAX_STEP, type Token } from './payword.ts'
 import { answered, type Channel } from './record.ts'
-import { hmacSha256, sha256 } from './sha256.ts'
-import type { LastProof, ShownProof } from './wire.ts'
+import { hmacSha256 } from './sha256.ts'
+import { commitmentId, type LastProof, type ShownProof } from './wire.ts'
 
 /** The request that it is shown with, and whether it pays that or only authorises more for a stream. */
 export interface Shown {
@@ -23,8 +23,15 @@ export interface Shown {
   readonly use: 'pay' | 'authorize'
 }
 
+/** A payment whose MAC is genuine. */
+interface Known {
+  /** Names the payment to everybody: see `commitmentId`. */
+  readonly commitment: string
+  readonly requestHash: Uint8Array
+}
+
 /** Genuine. What remains is to be decided in one step with the state: see `authorizeAndReserve`. */
-export interface Genuine {
+export interface Genuine extends Known {
   readonly kind: 'genuine'
   /** Names the payment in the channel's state: 128 bits of a hash of the payment identifier. */
   readonly id: string
@@ -51,7 +58,7 @@ export type ProofRefusal =
 export type Judged =
   | Genuine
   | { readonly kind: 'refused'; readonly code: ProofRefusal | 'payment_identifier_conflict' }
-  | { readonly kind: 'answered'; readonly charged: bigint }
+  | (Known & { readonly kind: 'answered'; readonly charged: bigint })
 
 const refused = (code: ProofRefusal | 'payment_identifier_conflict'): Judged => ({ kind: 'refused', code })
 
@@ -63,9 +70,14 @@ const HASHES_PER_SECOND = 65_536
 
 /** What is made once for a channel. */
 interface Keys {
-  readonly terms: ChannelTerms
+  readonly config: ChannelConfig
   readonly mac: (message: Uint8Array) => Uint8Array
   readonly isSigned: ((message: Uint8Array, signature: Uint8Array) => Promise<boolean>) | undefined
+  readonly salt: Uint8Array
+  /** What a token is worth, in raw. */
+  readonly unit: bigint
+  /** The latest token that was found to be of the chain: the next one is mostly nearer to it than to the best one stored. */
+  latest: Token | undefined
   second: number
   hashesLeft: number
 }
@@ -89,9 +101,12 @@ export function createJudge(options: {
     if (terms === undefined) return undefined
     const { config, macKey } = terms
     const keys: Keys = {
-      terms,
+      config,
       mac: hmacSha256(hexToBytes(macKey)),
       isSigned: config.mode === 'voucher-ed25519' ? await ed25519Verifier(hexToBytes(config.sessionKey)) : undefined,
+      salt: hexToBytes(config.salt),
+      unit: config.mode === 'payword-sha256' ? BigInt(config.unit) : 0n,
+      latest: undefined,
       second: 0,
       hashesLeft: 0,
     }
@@ -108,27 +123,29 @@ export function createJudge(options: {
     return true
   }
 
-  /** A token whose MAC is genuine, against the best one so far. */
+  /** A token whose MAC is genuine, against the best one so far, or one that is nearer. */
   function judgeToken(
     keys: Keys,
-    config: PayWordConfig,
-    { shown, channel }: { readonly shown: { readonly k: number; readonly token: string }; readonly channel: Channel },
+    shown: { readonly k: number; readonly token: string },
+    { authorized, proof }: Channel,
   ): 'genuine' | ProofRefusal {
-    const best = {
-      k: Number(channel.authorized / BigInt(config.unit)),
-      token: hexToBytes(channel.proof ?? config.root),
-    }
-    const steps = Math.abs(shown.k - best.k)
+    const k = Number(authorized / keys.unit)
+    const steps = Math.abs(shown.k - k)
     if (steps > maxStep) return 'step_exceeded'
     if (!mayHash(keys, Math.max(0, steps - FREE_STEPS))) return 'busy'
+    const { latest } = keys
+    const isNearer = latest !== undefined && Math.abs(shown.k - latest.k) < steps
+    const known = isNearer ? latest : { k, token: hexToBytes(proof ?? (keys.config as PayWordConfig).root) }
     const token = { k: shown.k, token: hexToBytes(shown.token) }
-    return isOfChain(hexToBytes(config.salt), best, token) ? 'genuine' : 'proof'
+    if (!isOfChain(keys.salt, known, token)) return 'proof'
+    keys.latest = token
+    return 'genuine'
   }
 
   return async ({ proof, paymentId, request, use }) => {
     const keys = await keysOf(proof.channelId)
     if (keys === undefined) return refused('channel_not_found')
-    const { config } = keys.terms
+    const { config } = keys
     const hash = requestHash(request)
     const reach = proof.type === 'token' ? String(proof.k) : String(proof.cumulative)
     const kind = use === 'pay' ? proof.type : (`authorize-${proof.type}` as const)
@@ -140,30 +157,33 @@ export function createJudge(options: {
     const channel = await channels.recentState(proof.channelId)
     if (channel === undefined) return refused('channel_not_found')
     if (channel.phase === 'recovering') return refused('channel_recovering')
-    const id = bytesToHex(sha256(encodeUtf8(paymentId)).subarray(0, 16))
+    const commitment = commitmentId(proof.channelId, paymentId)
+    const id = commitment.slice(-64, -32)
     const fingerprint = bytesToHex(hash.subarray(0, 16))
+    const payment = { commitment, requestHash: hash }
     const answer = use === 'pay' ? answered(channel, { id, fingerprint }) : undefined
     if (answer === 'payment_identifier_conflict') return refused(answer)
-    if (answer) return { kind: 'answered', charged: answer.charged }
+    if (answer) return { kind: 'answered', ...payment, charged: answer.charged }
 
     if (proof.type === 'voucher') {
       if (!(await keys.isSigned?.(statement, hexToBytes(proof.signature)))) return refused('proof')
       const { signature } = proof
       const kept = keepVoucher({ kind: use === 'pay' ? 'voucher' : 'authorize-voucher', signature, hash, paymentId })
-      return { kind: 'genuine', id, fingerprint, reach: proof.cumulative, proof: kept, steps: 0 }
+      return { kind: 'genuine', ...payment, id, fingerprint, reach: proof.cumulative, proof: kept, steps: 0 }
     }
-    const payword = config as PayWordConfig
-    if (proof.k < 1 || proof.k > payword.maxK) return refused('payload')
-    let judged = judgeToken(keys, payword, { shown: proof, channel })
+    if (proof.k < 1 || proof.k > (config as PayWordConfig).maxK) return refused('payload')
+    let judged = judgeToken(keys, proof, channel)
     if (judged === 'step_exceeded') {
       // Another process may have gone on from there.
       const current = await channels.state(proof.channelId)
-      if (current) judged = judgeToken(keys, payword, { shown: proof, channel: current })
+      if (current) judged = judgeToken(keys, proof, current)
     }
     if (judged !== 'genuine') return refused(judged)
-    const reached = BigInt(proof.k) * BigInt(payword.unit)
-    const steps = Math.abs(proof.k - Number(channel.authorized / BigInt(payword.unit)))
-    return { kind: 'genuine', id, fingerprint, reach: reached, proof: proof.token, steps }
+    const steps = Math.abs(proof.k - Number(channel.authorized / keys.unit))
+    return {
+      ...({ kind: 'genuine', id, fingerprint, reach: BigInt(proof.k) * keys.unit, proof: proof.token, steps } as const),
+      ...payment,
+    }
   }
 }
 

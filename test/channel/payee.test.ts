@@ -363,6 +363,49 @@ describe('a handler that fails', () => {
   })
 })
 
+/** A store that fails at the next write of a record whose key begins so, before or after it did what it was asked. */
+function failingAt(prefix: string, when: 'before' | 'after') {
+  const store = memoryStore()
+  let isDown = false
+  const failing: Store = {
+    ...store,
+    async write(key, ...args) {
+      const fails = isDown && key.startsWith(prefix)
+      if (fails) isDown = false
+      if (fails && when === 'before') throw new StoreError('down')
+      const isWritten = await store.write(key, ...args)
+      if (fails) throw new StoreError('down')
+      return isWritten
+    },
+  }
+  return {
+    store: failing,
+    failOnce() {
+      isDown = true
+    },
+  }
+}
+
+describe('a store that fails before the handler runs', () => {
+  test.each([
+    ['channel-state:', 'before'],
+    ['channel-state:', 'after'],
+    ['identifier:', 'before'],
+    ['identifier:', 'after'],
+  ] as const)('at %s, %s it has written, gives the payment back, and it has cost no attempt', async (prefix, when) => {
+    const { store, failOnce } = failingAt(prefix, when)
+    const { ask, runs } = openChannelShop(world, { store, attempts: 1, paymentIdentifier: true })
+    const channel = await prepareChannel(ask, purse)
+    await channel.openOnly()
+    const paymentId = channel.newId()
+    failOnce()
+    const down = await channel.pay(1, { paymentId })
+    expect([down.status, (await down.json()).error, runs()]).toEqual([503, 'store_unavailable', 0])
+    expect((await phaseOf(channel)).reserved).toBe('0')
+    expect([(await channel.pay(1, { paymentId })).status, runs()]).toEqual([200, 1])
+  })
+})
+
 test('amounts up to 10^38 raw are deposited, charged and refunded to the last digit', async () => {
   const large = await createWorld()
   const { seed, account } = await large.devnet.fundedSeed(raw(2n * 10n ** 38n))

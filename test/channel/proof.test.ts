@@ -125,7 +125,7 @@ describe('a token', () => {
     await pay(1)
     await pay(1_025)
     await pay(2_049)
-    expect(await judge(shown(1))).toEqual({ kind: 'answered', charged: UNIT })
+    expect(await judge(shown(1))).toMatchObject({ kind: 'answered', charged: UNIT })
     const other = { ...REQUEST, url: 'https://api.example.com/other' }
     const said = { channelId: id, reach: '1', paymentId: 'payment 1', requestHash: requestHash(other) }
     const mac = bytesToHex(hmacSha256(hexToBytes(MAC_KEY))(proofBytes('token', said)))

@@ -96,6 +96,18 @@ describe('a payment', () => {
     expect(stepped(step.release(charged, held('a'), limits), undefined)).toBe(charged)
   })
 
+  test("that is taken back before its handler ran has used up no attempt, and is nobody else's to take back", () => {
+    let channel = opened()
+    for (let i = 0; i < 5; i++) {
+      channel = reserve(channel, order('a', 1n))
+      expect(stepped(step.cancel(channel, { id: 'a', owner: 'another' }, limits), undefined)).toBe(channel)
+      channel = stepped(step.cancel(channel, held('a'), limits), undefined)
+      expect(step.reserved(channel)).toBe(0n)
+    }
+    const charged = charge(reserve(channel, order('a', 1n)), 'a')
+    expect(stepped(step.cancel(charged, held('a'), limits), undefined)).toBe(charged)
+  })
+
   test('waits while as many as may are in flight', () => {
     let channel = opened()
     for (let i = 1; i <= limits.inFlight; i++) channel = reserve(channel, order(`${i}`, BigInt(i)))
@@ -106,7 +118,7 @@ describe('a payment', () => {
   test('that is forgotten is not served again, for whatever is left', () => {
     let channel = opened()
     for (let i = 1; i <= 10; i++) channel = charge(reserve(channel, order(`${i}`, BigInt(i))), `${i}`)
-    expect(channel.payments).toHaveLength(limits.remembered)
+    expect(channel.ended).toHaveLength(limits.remembered)
     channel = stepped(step.authorize(channel, { reach: 50n, proof: 'more', nowMs: NOW_MS }), 'authorized')
     for (let i = 1; i <= 7; i++) refused(channel, order(`${i}`, BigInt(i)), 'insufficient_authorization')
     for (let i = 8; i <= 10; i++) refused(channel, order(`${i}`, BigInt(i)), { charged: 1n })
@@ -240,7 +252,8 @@ test('charged + reserved <= authorized <= deposit after every step, up to 2^128,
         expect(channel.authorized).toBeGreaterThanOrEqual(before.authorized)
         if (frozen !== undefined) expect(step.unspent(channel)).toBe(frozen)
         if (channel.phase === 'refunding' || channel.phase === 'closed') frozen = step.unspent(channel)
-        expect(channel.payments.length).toBeLessThanOrEqual(limits.inFlight + limits.remembered)
+        expect(channel.held.length).toBeLessThanOrEqual(limits.inFlight)
+        expect(channel.ended.length).toBeLessThanOrEqual(limits.inFlight + limits.remembered)
         expect(decodeChannel(encodeChannel(channel))).toEqual(channel)
       }
     }),

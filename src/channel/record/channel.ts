@@ -1,4 +1,5 @@
 /** The state of a channel as a value, and what all of its steps are made of. */
+import { written } from './row.ts'
 
 /** Amounts in raw, times in Unix time in ms. */
 export interface Channel {
@@ -17,9 +18,11 @@ export interface Channel {
   /** The best proof, as it was shown: a token or a voucher. Undefined before the first. */
   readonly proof: string | undefined
   readonly charged: bigint
-  /** Those in flight, and the latest of those that ended. */
-  readonly payments: readonly Payment[]
-  /** A payment that is not in `payments` and authorises no more than this may be one that was forgotten. */
+  /** Payments in flight. */
+  readonly held: readonly Payment[]
+  /** The latest of those that ended, by what their proofs authorised, the lowest first. */
+  readonly ended: readonly Payment[]
+  /** A payment that is neither held nor ended and authorises no more than this may be one that was forgotten. */
   readonly floor: bigint
   /** The block that the refund went by, once it is signed. Undefined where nothing was left over. */
   readonly refundBlock: string | undefined
@@ -41,6 +44,8 @@ export interface Payment {
   readonly amount: bigint
   /** How often it was reserved. */
   readonly attempts: number
+  /** All of that as it is written. */
+  readonly text: string
 }
 
 /** How many payments that ended are remembered, and how many may be in flight at once. Bounds the size of a record. */
@@ -71,41 +76,59 @@ export interface Step<Result> {
 
 export const stay = <Result>(channel: Channel, result: Result): Step<Result> => ({ channel, result })
 
-const isHeld = ({ state, leaseEndsAtMs }: Payment, nowMs: number): boolean => state === 'held' && leaseEndsAtMs > nowMs
-
 /** What requests in flight may still cost. */
-export const reserved = ({ payments }: Channel): bigint =>
-  payments.reduce((sum, { state, amount }) => (state === 'held' ? sum + amount : sum), 0n)
+export function reserved({ held }: Channel): bigint {
+  let sum = 0n
+  for (const { amount } of held) sum += amount
+  return sum
+}
 
 /** What is left of the deposit. Owed to the payer once no payment is in flight. */
 export const unspent = ({ deposit, charged }: Channel): bigint => deposit - charged
 
-/** Gives back what nobody renewed. */
-export function releaseLapsed(channel: Channel, nowMs: number): Channel {
-  const hasLapsed = (payment: Payment) => payment.state === 'held' && !isHeld(payment, nowMs)
-  if (!channel.payments.some(hasLapsed)) return channel
-  const payments = channel.payments.map((payment) =>
-    hasLapsed(payment) ? ({ ...payment, state: 'released' } as const) : payment,
-  )
-  return { ...channel, payments }
+/** The payment of this identifier, as far as it is remembered. */
+export const paymentOf = ({ held, ended }: Channel, id: string): Payment | undefined =>
+  find(held, id) ?? find(ended, id)
+
+function find(payments: readonly Payment[], id: string): Payment | undefined {
+  for (const payment of payments) if (payment.id === id) return payment
+  return undefined
 }
 
-/** Forgets what ended with the lowest reach, as many as are too many; the floor rises with it. */
-export function forget(channel: Channel, limits: ChannelLimits): Channel {
-  let { payments, floor } = channel
-  let ended = 0
-  for (const { state } of payments) if (state !== 'held') ended++
-  // Nearly always one too many, or none: each payment that ends comes through here.
-  for (; ended > limits.remembered; ended--) {
-    let lowest: Payment | undefined
-    for (const payment of payments) {
-      if (payment.state !== 'held' && (lowest === undefined || payment.reach < lowest.reach)) lowest = payment
-    }
-    payments = payments.filter((payment) => payment !== lowest)
-    if (lowest && lowest.reach > floor) floor = lowest.reach
+/** Gives back what nobody renewed. */
+export function releaseLapsed(channel: Channel, nowMs: number): Channel {
+  let released = channel
+  for (const payment of channel.held) {
+    if (payment.leaseEndsAtMs <= nowMs) released = end(released, payment, { state: 'released' })
   }
-  return payments === channel.payments ? channel : { ...channel, payments, floor }
+  return released
 }
+
+/** A payment in flight has ended so. */
+export const end = (channel: Channel, payment: Payment, so: Partial<Payment>): Channel => ({
+  ...channel,
+  held: without(channel.held, payment),
+  ended: insert(channel.ended, written({ ...payment, ...so })),
+})
+
+/** Forgets what ended with the lowest reach, as many as are too many; the floor rises with it. */
+export function forget(channel: Channel, { remembered }: ChannelLimits): Channel {
+  const surplus = channel.ended.length - remembered
+  if (surplus <= 0) return channel
+  const highest = channel.ended[surplus - 1]?.reach ?? 0n
+  const floor = highest > channel.floor ? highest : channel.floor
+  return { ...channel, ended: channel.ended.slice(surplus), floor }
+}
+
+/** Behind those that do not reach further: nearly always at the end. */
+function insert(payments: readonly Payment[], payment: Payment): readonly Payment[] {
+  let at = payments.length
+  while (at > 0 && (payments[at - 1] as Payment).reach > payment.reach) at--
+  return payments.toSpliced(at, 0, payment)
+}
+
+export const without = (payments: readonly Payment[], payment: Payment): readonly Payment[] =>
+  payments.filter((one) => one !== payment)
 
 /** Which payment, and whose. */
 export interface Held {
@@ -113,10 +136,13 @@ export interface Held {
   readonly owner: string
 }
 
-export const replace = (channel: Channel, payment: Payment, change: Partial<Payment>): Channel => ({
-  ...channel,
-  payments: channel.payments.map((one) => (one === payment ? { ...payment, ...change } : one)),
-})
+/** A payment in flight, as long as it is its owner's. */
+export function heldBy({ held }: Channel, { id, owner }: Held): Payment | undefined {
+  const payment = find(held, id)
+  return payment?.owner === owner ? payment : undefined
+}
 
-export const ownersPayment = ({ payments }: Channel, { id, owner }: Held): Payment | undefined =>
-  payments.find((payment) => payment.id === id && payment.owner === owner)
+export const change = (channel: Channel, payment: Payment, so: Partial<Payment>): Channel => {
+  const changed = written({ ...payment, ...so })
+  return { ...channel, held: channel.held.map((one) => (one === payment ? changed : one)) }
+}

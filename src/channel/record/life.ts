@@ -18,7 +18,8 @@ export const openChannel = (opening: {
   authorized: 0n,
   proof: undefined,
   charged: 0n,
-  payments: [],
+  held: [],
+  ended: [],
   floor: -1n,
   refundBlock: undefined,
 })
@@ -75,7 +76,7 @@ export function freeze(before: Channel, nowMs: number): Step<bigint | undefined>
   if (before.phase === 'open' || before.phase === 'recovering') return stay(before, undefined)
   if (before.phase !== 'closing') return stay(before, unspent(before))
   const channel = releaseLapsed(before, nowMs)
-  if (channel.payments.some(({ state }) => state === 'held')) return stay(before, undefined)
+  if (channel.held.length > 0) return stay(before, undefined)
   return stay({ ...channel, phase: 'refunding' }, unspent(channel))
 }
 

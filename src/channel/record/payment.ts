@@ -3,16 +3,19 @@ import {
   type Channel,
   type ChannelLimits,
   type ChannelRefusal,
+  change,
+  end,
   forget,
   type Held,
-  ownersPayment,
-  type Payment,
+  heldBy,
+  paymentOf,
   releaseLapsed,
-  replace,
   reserved,
   type Step,
   stay,
+  without,
 } from './channel.ts'
+import { written } from './row.ts'
 
 /** A proof that was verified, and the most that its request can cost. */
 export interface Reservation {
@@ -32,10 +35,10 @@ export type Reserved = ChannelRefusal | 'reserved' | { readonly charged: bigint 
 
 /** What there is to say of a payment by its identifier alone; undefined: its proof has to be looked at. */
 export function answered(
-  { payments }: Channel,
+  channel: Channel,
   { id, fingerprint }: { readonly id: string; readonly fingerprint: string },
 ): 'payment_identifier_conflict' | { readonly charged: bigint } | undefined {
-  const known = payments.find((payment) => payment.id === id)
+  const known = paymentOf(channel, id)
   if (known && known.fingerprint !== fingerprint) return 'payment_identifier_conflict'
   return known?.state === 'charged' ? { charged: known.amount } : undefined
 }
@@ -52,7 +55,7 @@ export function authorizeAndReserve(
   const channel = releaseLapsed(before, nowMs)
   const answer = answered(channel, order)
   if (answer) return stay(before, answer)
-  const known = channel.payments.find(({ id }) => id === order.id)
+  const known = paymentOf(channel, order.id)
   if (channel.phase !== 'open') return stay(before, 'channel_closed')
   if (nowMs >= channel.expiresAtMs) return stay(before, 'channel_expired')
   if (known?.state === 'held') return stay(before, known.owner === order.owner ? 'reserved' : 'busy')
@@ -62,14 +65,14 @@ export function authorizeAndReserve(
   const raises = order.reach > channel.authorized
   const authorized = raises ? order.reach : channel.authorized
   if (authorized - channel.charged - reserved(channel) < order.amount) return stay(before, 'insufficient_authorization')
-  const others = channel.payments.filter((payment) => payment !== known)
-  if (others.filter(({ state }) => state === 'held').length >= limits.inFlight) return stay(before, 'busy')
+  if (channel.held.length >= limits.inFlight) return stay(before, 'busy')
 
   const { id, fingerprint, owner, reach, amount, leaseEndsAtMs } = order
   const attempts = (known?.attempts ?? 0) + 1
-  const payment: Payment = { id, fingerprint, state: 'held', owner, leaseEndsAtMs, reach, amount, attempts }
+  const payment = written({ id, fingerprint, state: 'held', owner, leaseEndsAtMs, reach, amount, attempts })
   const proof = raises ? order.proof : channel.proof
-  return stay(forget({ ...channel, authorized, proof, payments: [...others, payment] }, limits), 'reserved')
+  const ended = known ? without(channel.ended, known) : channel.ended
+  return stay(forget({ ...channel, authorized, proof, held: [...channel.held, payment], ended }, limits), 'reserved')
 }
 
 /**
@@ -81,31 +84,42 @@ export function charge(
   { id, owner, amount }: Held & { readonly amount: bigint },
   limits: ChannelLimits,
 ): Step<boolean> {
-  const payment = ownersPayment(channel, { id, owner })
-  if (payment?.state === 'charged') return stay(channel, true)
-  if (payment?.state !== 'held' || amount < 0n || amount > payment.amount) return stay(channel, false)
-  const charged = replace(channel, payment, { state: 'charged', amount })
-  return stay(forget({ ...charged, charged: channel.charged + amount }, limits), true)
+  const payment = heldBy(channel, { id, owner })
+  if (payment === undefined) {
+    const known = paymentOf(channel, id)
+    return stay(channel, known?.state === 'charged' && known.owner === owner)
+  }
+  if (amount < 0n || amount > payment.amount) return stay(channel, false)
+  const ended = end(channel, payment, { state: 'charged', amount })
+  return stay(forget({ ...ended, charged: channel.charged + amount }, limits), true)
 }
 
 /** Changes the most that a request may cost. False: it is not the owner's any more, or so much is not authorised. */
 export function reserve(channel: Channel, { id, owner, amount }: Held & { readonly amount: bigint }): Step<boolean> {
-  const payment = ownersPayment(channel, { id, owner })
-  if (payment?.state !== 'held' || amount < 0n) return stay(channel, false)
+  const payment = heldBy(channel, { id, owner })
+  if (payment === undefined || amount < 0n) return stay(channel, false)
   const free = channel.authorized - channel.charged - reserved(channel) + payment.amount
-  return free < amount ? stay(channel, false) : stay(replace(channel, payment, { amount }), true)
+  return free < amount ? stay(channel, false) : stay(change(channel, payment, { amount }), true)
 }
 
 /** Starts the lease anew. False: it is not the owner's any more. */
 export function renew(channel: Channel, held: Held & { readonly leaseEndsAtMs: number }): Step<boolean> {
-  const payment = ownersPayment(channel, held)
-  if (payment?.state !== 'held') return stay(channel, false)
-  return stay(replace(channel, payment, { leaseEndsAtMs: held.leaseEndsAtMs }), true)
+  const payment = heldBy(channel, held)
+  if (payment === undefined) return stay(channel, false)
+  return stay(change(channel, payment, { leaseEndsAtMs: held.leaseEndsAtMs }), true)
 }
 
 /** Gives the reservation back; its attempt stays counted. */
 export function release(channel: Channel, held: Held, limits: ChannelLimits): Step<void> {
-  const payment = ownersPayment(channel, held)
-  if (payment?.state !== 'held') return stay(channel, undefined)
-  return stay(forget(replace(channel, payment, { state: 'released' }), limits), undefined)
+  const payment = heldBy(channel, held)
+  if (payment === undefined) return stay(channel, undefined)
+  return stay(forget(end(channel, payment, { state: 'released' }), limits), undefined)
+}
+
+/** Gives a reservation back for which no handler has run: the attempt does not count. */
+export function cancel(channel: Channel, held: Held, limits: ChannelLimits): Step<void> {
+  const payment = heldBy(channel, held)
+  if (payment === undefined) return stay(channel, undefined)
+  const released = end(channel, payment, { state: 'released', attempts: payment.attempts - 1 })
+  return stay(forget(released, limits), undefined)
 }

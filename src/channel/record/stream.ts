@@ -3,15 +3,15 @@ import {
   type Channel,
   type ChannelLimits,
   type ChannelRefusal,
+  change,
   type Held,
-  ownersPayment,
-  type Payment,
+  heldBy,
   releaseLapsed,
-  replace,
   reserved,
   type Step,
   stay,
 } from './channel.ts'
+import { written } from './row.ts'
 
 /** Raises what is authorised, for a stream that is under way. */
 export function authorize(
@@ -40,11 +40,13 @@ export function openStream(
   const channel = releaseLapsed(before, nowMs)
   if (channel.phase !== 'open') return stay(before, 'channel_closed')
   if (nowMs >= channel.expiresAtMs) return stay(before, 'channel_expired')
-  if (ownersPayment(channel, { id, owner })?.state === 'held') return stay(channel, 'begun')
-  if (channel.payments.filter(({ state }) => state === 'held').length >= limits.inFlight) return stay(before, 'busy')
-  const { authorized: reach, payments } = channel
-  const stream: Payment = { id, fingerprint, state: 'held', owner, leaseEndsAtMs, reach, amount: 0n, attempts: 1 }
-  return stay({ ...channel, payments: [...payments.filter((payment) => payment.id !== id), stream] }, 'begun')
+  if (heldBy(channel, { id, owner })) return stay(channel, 'begun')
+  if (channel.held.length >= limits.inFlight) return stay(before, 'busy')
+  const { authorized: reach, held, ended } = channel
+  const terms = { state: 'held', leaseEndsAtMs, reach, amount: 0n, attempts: 1 } as const
+  const stream = written({ id, fingerprint, owner, ...terms })
+  const others = { held: held.filter((one) => one.id !== id), ended: ended.filter((one) => one.id !== id) }
+  return stay({ ...channel, ended: others.ended, held: [...others.held, stream] }, 'begun')
 }
 
 /**
@@ -56,11 +58,11 @@ export function draw(
   channel: Channel,
   { id, owner, spent, next, nowMs }: Held & { readonly spent: bigint; readonly next: bigint; readonly nowMs: number },
 ): Step<'reserved' | 'needed' | 'ended' | false> {
-  const stream = ownersPayment(channel, { id, owner })
-  if (stream?.state !== 'held' || spent < 0n || spent > stream.amount || next < 0n) return stay(channel, false)
+  const stream = heldBy(channel, { id, owner })
+  if (stream === undefined || spent < 0n || spent > stream.amount || next < 0n) return stay(channel, false)
   const paid = { ...channel, charged: channel.charged + spent }
-  const without = replace(paid, stream, { amount: 0n })
-  if (channel.phase !== 'open' || nowMs >= channel.expiresAtMs) return stay(without, 'ended')
-  if (without.authorized - without.charged - reserved(without) < next) return stay(without, 'needed')
-  return stay(replace(paid, stream, { amount: next }), 'reserved')
+  const free = change(paid, stream, { amount: 0n })
+  if (channel.phase !== 'open' || nowMs >= channel.expiresAtMs) return stay(free, 'ended')
+  if (free.authorized - free.charged - reserved(free) < next) return stay(free, 'needed')
+  return stay(change(paid, stream, { amount: next }), 'reserved')
 }

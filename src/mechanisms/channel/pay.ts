@@ -2,8 +2,7 @@
  * Pays one request: its proof is judged, then in one step with the channel's state authorised, and reserved before the
  * handler runs; charged before the first byte of the answer leaves.
  */
-import { requestHash } from '../../channel/binding.ts'
-import { CHANNEL_SCHEME, type ChannelOutcome, commitmentId, type ShownProof } from '../../channel/wire.ts'
+import { CHANNEL_SCHEME, type ChannelOutcome, type ShownProof } from '../../channel/wire.ts'
 import { randomHex } from '../../core/bytes.ts'
 import type { Taken } from '../../core/cashier.ts'
 import { keepClaims } from '../../core/claims.ts'
@@ -34,12 +33,8 @@ export async function pay(proof: ShownProof, visit: Visit, transaction = ''): Pr
   const bound = await boundTo(visit)
   if ('kind' in bound) return bound
   const judged = await payee.judge({ proof, paymentId: bound.id, request: bound.paid, use: 'pay' })
-  const hash = () => requestHash(bound.paid)
-  const commitment = commitmentId(id, bound.id)
   // The MAC is genuine: the answer belongs to whoever has the channel's key.
-  if (judged.kind === 'answered') {
-    return answeredBefore(channel, { visit, commitment, charged: judged.charged, hash: hash() })
-  }
+  if (judged.kind === 'answered') return answeredBefore(channel, { ...judged, visit })
   if (judged.kind === 'refused') {
     return isSecret(judged.code) ? refuse(judged.code) : correct(`${PREFIX}${judged.code}`, channel)
   }
@@ -52,25 +47,29 @@ export async function pay(proof: ShownProof, visit: Visit, transaction = ''): Pr
   if (BigInt(payment.accepted.amount ?? 0) < price) return correct(`${PREFIX}insufficient_authorization`, channel)
   const owner = randomHex(16)
   const leaseEndMs = Date.now() + leaseMs
-  const { reach, fingerprint } = judged
-  const order = { id: judged.id, fingerprint, owner, reach, proof: judged.proof, amount: price }
-  const result = await channels.authorizeAndReserve(id, {
-    ...order,
-    leaseEndsAtMs: leaseEndMs,
-    maxAttempts: attempts,
-  })
-  if (typeof result === 'object') return alreadyCharged(channel, { commitment, charged: result.charged, hash: hash() })
-  if (result === 'attempts_exhausted') return correct(result, channel)
-  if (result === 'channel_not_found') return refuse(result)
-  if (result !== 'reserved') return correct(`${PREFIX}${result}`, channel)
-  emit?.({ type: 'claimed', route: name, scheme: CHANNEL_SCHEME, ms: lap() })
-
+  const { commitment, fingerprint } = judged
   const held = { id: judged.id, owner }
-  const uses = await usesOfPayment(channel, { visit, commitment })
-  const objection = await objectionOf(uses)
-  if (objection) {
-    await channels.release(id, held)
-    return objection
+  /** No handler has run. */
+  const cancel = () => channels.cancel(id, held).catch(() => {}) // it lapses by itself
+  let uses: readonly Use[]
+  try {
+    const { reach, proof: best } = judged
+    const order = { ...held, fingerprint, reach, proof: best, amount: price, leaseEndsAtMs: leaseEndMs }
+    const result = await channels.authorizeAndReserve(id, { ...order, maxAttempts: attempts })
+    if (typeof result === 'object') return alreadyCharged(channel, { ...judged, charged: result.charged })
+    if (result === 'attempts_exhausted') return correct(result, channel)
+    if (result === 'channel_not_found') return refuse(result)
+    if (result !== 'reserved') return correct(`${PREFIX}${result}`, channel)
+    emit?.({ type: 'claimed', route: name, scheme: CHANNEL_SCHEME, ms: lap() })
+    uses = await usesOfPayment(channel, { visit, commitment })
+    const objection = await objectionOf(uses)
+    if (objection) {
+      await cancel()
+      return objection
+    }
+  } catch (fault) {
+    await cancel() // even if it is not known whether it was reserved
+    throw fault
   }
   const meter = createMeter(channels, {
     ...{ id, held, price },
@@ -97,7 +96,9 @@ export async function pay(proof: ShownProof, visit: Visit, transaction = ''): Pr
       },
       async commit() {
         const paid = { commitmentId: commitment, chargedAmount: String(meter.cost) }
-        extra = await settledOutcome(channel, paid, proof.receipt === false ? undefined : hash()).catch(() => undefined)
+        extra = await settledOutcome(channel, paid, proof.receipt === false ? undefined : judged.requestHash).catch(
+          () => undefined,
+        )
       },
       async release() {},
       outcome: () => ({ amount: String(meter.cost), ...(extra && { extra: { ...extra } }) }),
@@ -127,8 +128,7 @@ interface Answered {
   readonly commitment: string
   /** In raw. */
   readonly charged: bigint
-  /** Of the request. */
-  readonly hash: Uint8Array
+  readonly requestHash: Uint8Array
 }
 
 /** The answer again, if it was stored. */
@@ -141,7 +141,10 @@ async function answeredBefore(channel: OwnChannel, before: Answered & { readonly
   return { ...again, settlement: { ...settlement, amount: String(before.charged) } }
 }
 
-async function alreadyCharged(channel: OwnChannel, { commitment, charged, hash }: Answered): Promise<Refusal> {
+async function alreadyCharged(
+  channel: OwnChannel,
+  { commitment, charged, requestHash: hash }: Answered,
+): Promise<Refusal> {
   const payment = { commitmentId: commitment, chargedAmount: String(charged) }
   const extra = await outcomeOf(channel, { payment, hash })
   return { ...refusal('answer_not_stored'), correction: { scheme: CHANNEL_SCHEME, extra: { ...extra } } }
