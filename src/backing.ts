@@ -13,7 +13,7 @@ import { CHANNEL } from './mechanisms/names.ts'
 import { openMechanisms } from './mechanisms/open.ts'
 import { nanoAddress } from './nano/index.ts'
 import { type DeploymentOptions, FACILITATORS_OWN } from './options.ts'
-import { createAsk, type FacilitatorAddress } from './remote/ask.ts'
+import { type Ask, createAsk, type FacilitatorAddress } from './remote/ask.ts'
 import { remoteCashier } from './remote/cashier.ts'
 import { readHealth } from './remote/wire.ts'
 import type { ConfirmationFeed, Ledger, NanoNode } from './rpc/index.ts'
@@ -37,8 +37,8 @@ export interface Backing {
   readonly payTo: string | undefined
   /** The account for deposits of channels, where they are offered. */
   readonly depositAccount: string | undefined
-  /** Undefined: a facilitator sees the network in our place. */
-  readonly view: NetworkView | undefined
+  /** How payments are seen: on the network, or by a facilitator. */
+  readonly view: NetworkView | { readonly ask: Ask }
   /** Lets it prepare for payments to this account. */
   watch(account: string): void
   /** What passes and free requests are counted in, and sealed with. @throws `ConfigError` (`ERR_CONFIG`) when nothing lasts. */
@@ -129,7 +129,7 @@ function facilitatorBacking(
     },
     payTo: undefined,
     depositAccount: undefined,
-    view: undefined,
+    view: { ask },
     watch() {},
     books() {
       const { open } = answerStore()

@@ -1,6 +1,6 @@
 /** A paywall: routes that are charged for, on top of one deployment. */
 import { createAccess, type SoldPasses } from './access/index.ts'
-import { type NetworkView, openBacking } from './backing.ts'
+import { openBacking } from './backing.ts'
 import { type Answers, createAnswers } from './core/answer.ts'
 import { harmless, type PaywallEvent } from './core/events.ts'
 import type { Extension } from './core/extension.ts'
@@ -123,9 +123,12 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
   const rates = new Set<FiatPrice['rates']>()
   const traffic = createTraffic(answers)
   let pages: Pages | undefined
-  const openPages = (page: PaywallPage, view: NetworkView): Pages => {
-    const { claimWindowMs = 86_400_000 } = deployment
-    pages ??= page.open({ ...view, origin, claimWindowMs })
+  const openPages = (page: PaywallPage): Pages => {
+    const { claimWindowMs = 86_400_000, mechanisms = ['session'] } = deployment
+    if (!mechanisms.includes('session')) {
+      throw new ConfigError("The option page takes payments by their sessions: add 'session' to the option mechanisms.")
+    }
+    pages ??= page.open({ view: backing.view, origin, claimWindowMs })
     return pages
   }
 
@@ -134,10 +137,8 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     const { maxTimeoutSeconds = 300, attempts = 3, handlerTimeoutMs = 300_000, priceBodyLimit = 0 } = route
     const { name = 'default', description, mimeType } = route
     requirePayable(route, wireNames)
-    const view = route.page && pageView(deployment, backing.view)
     const fiat = isFiat(route.price) ? route.price : undefined
     const pageOptions = { ...route.page?.options, ...(fiat && { usd: fiat.usd }) }
-    const page = route.page && view && { pages: openPages(route.page, view), options: pageOptions }
     const maxTimeoutMs = maxTimeoutSeconds * 1000
     const pricing = {
       ...createPricing(route, isChannelOnly ? undefined : depositAccount),
@@ -165,6 +166,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
       handlerTimeoutMs,
       priceBodyLimit,
     })
+    const page = route.page && { pages: openPages(route.page), options: pageOptions, pricing }
     const extensions: readonly Extension[] = [
       ...(signer ? [offerReceipt(signer)] : []),
       ...(route.paymentIdentifier
@@ -215,7 +217,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
         traffic.enter(async () => {
           const ready = complete ?? (await completed().catch(() => undefined))
           if (!ready) return answers.refusal('store_unavailable')
-          return page ? page.pages.guard(request, ready, page.options) : guard(request, ready)
+          return page ? page.pages.guard(request, ready, page) : guard(request, ready)
         }),
       describe: async () => ({
         name,
@@ -293,19 +295,6 @@ function requirePayable({ paymentIdentifier: identifier }: RouteOptions, wireNam
     `The form ${old} (NANO402_WIRE, option wire) carries no payment identifier, so nobody could pay by it where one is ` +
       'required: leave out the form, or paymentIdentifier.required.',
   )
-}
-
-/** What a page sees of the network. It needs that, and the session mechanism. */
-function pageView({ mechanisms = ['session'] }: PaywallOptions, view: NetworkView | undefined): NetworkView {
-  if (!view) {
-    throw new ConfigError(
-      'The option page looks payments up at a Nano node, and a facilitator is asked in place of one: leave one of them out.',
-    )
-  }
-  if (!mechanisms.includes('session')) {
-    throw new ConfigError("The option page takes payments by their sessions: add 'session' to the option mechanisms.")
-  }
-  return view
 }
 
 /** Counts what is under way, so that a process can end without cutting off a payer. */

@@ -53,6 +53,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   page: [
     ...[
       'arrivals',
+      'remote',
       'core',
       'rpc',
       'nano',
@@ -121,7 +122,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   reconcile: ['channel', 'custody/chain.ts', 'core', 'rpc', 'nano', 'errors'],
   remote: ['core', 'rpc', 'x402', 'errors', 'zod'],
   facilitator: [
-    ...['deployment', 'mechanisms', 'options', 'pay-to', 'pricing', 'remote', 'rpc', 'core', 'x402', 'errors'],
+    ...[
+      'arrivals',
+      'deployment',
+      'mechanisms',
+      'options',
+      'pay-to',
+      'pricing',
+      'remote',
+      'rpc',
+      'core',
+      'nano',
+      'x402',
+      'errors',
+    ],
     ...['npm:hono'],
   ],
   issuer: [

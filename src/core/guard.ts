@@ -118,7 +118,8 @@ function admit({ access, payer = '', held }: Admission, request: PaywallRequest,
   return createDelivery({ ...payment, ...access }, held ? { claims: held } : {}, route, request)
 }
 
-function failed(fault: unknown, { name, emit, answers }: Route): Refused {
+/** Trouble of ours, as an answer. */
+export function failed(fault: unknown, { name, emit, answers }: Route): Refused {
   const code = codeOf(fault)
   emit?.({ type: 'refused', route: name, code, status: answerFor(code).status, fault })
   return answers.refusal(code)

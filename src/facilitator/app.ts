@@ -5,12 +5,14 @@ import { refreshed } from '../core/refresh.ts'
 import { answerFor } from '../core/refusal.ts'
 import { AmountError, ConfigError, InvalidValueError, PriceError } from '../errors.ts'
 import { processEnvironment } from '../options.ts'
+import { readFindOrder } from '../remote/find.ts'
 import { readClaimOrder, readHoldOrder } from '../remote/wire.ts'
 import { readText } from '../rpc/http.ts'
 import { parseStrictJson } from '../x402/json.ts'
 import type { FacilitatorRequest } from './call.ts'
 import type { ClaimDesk } from './desk.ts'
 import type { Facilitator, FacilitatorService } from './facilitator.ts'
+import type { Finder } from './find.ts'
 import { createTokenReader, type Tokens } from './tokens.ts'
 
 /** Whom a facilitator works for. */
@@ -26,7 +28,7 @@ export interface FacilitatorAppOptions {
   readonly registry?: { readonly contentType: string; metrics(): Promise<string> }
 }
 
-type Server = Facilitator & ClaimDesk
+type Server = Facilitator & ClaimDesk & Finder
 type Body = Readonly<Record<string, unknown>>
 /** Answers a question of one resource server. Undefined: it has not the shape. */
 type Answer = (server: Server, body: Body, signal: AbortSignal) => Promise<object | undefined>
@@ -127,6 +129,10 @@ export function facilitatorApp(facilitator: FacilitatorService, options: Facilit
   post('/claim', async (server, body, signal) => {
     const order = readClaimOrder(body)
     return order && server.claim(order, signal)
+  })
+  post('/find', async (server, body, signal) => {
+    const order = readFindOrder(body)
+    return order && server.find(order, signal)
   })
   for (const step of ['renew', 'commit', 'release', 'delivered'] as const) {
     post(`/${step}`, async (server, body) => {

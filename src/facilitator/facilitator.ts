@@ -15,6 +15,7 @@ import { X402_VERSION } from '../x402/shapes.ts'
 import type { FacilitatorRequest } from './call.ts'
 import { createCounter, type Shared } from './counter.ts'
 import { type ClaimDesk, createClaimDesk } from './desk.ts'
+import { createFinder, createLookout, type Finder } from './find.ts'
 import { makeRequirements } from './requirements.ts'
 import { type SettleRequest, settlePayment } from './settle.ts'
 import { verifyPayment } from './verify.ts'
@@ -52,10 +53,10 @@ export type FacilitatorOptions = Pick<
     readonly mechanisms?: readonly MechanismName[]
   }
 
-export interface FacilitatorService extends Facilitator, ClaimDesk {
+export interface FacilitatorService extends Facilitator, ClaimDesk, Finder {
   readonly network: string
   /** The same for one resource server: what it was offered is good for nobody else. */
-  of(resourceServer: string): Facilitator & ClaimDesk
+  of(resourceServer: string): Facilitator & ClaimDesk & Finder
   health(): Promise<Health>
   close(): Promise<void>
 }
@@ -73,15 +74,16 @@ export function createFacilitator(options: FacilitatorOptions = {}): Facilitator
   const { deployment } = splitOptions(withEnvironment(options, environment))
   const { network = 'nano:mainnet', confirmTimeoutMs = 5_000, claimWindowMs = 86_400_000 } = deployment
   const emit = deployment.onEvent && harmless(deployment.onEvent)
-  const { ledger, seal, store, health, close } = openDeployment(
+  const { node, ledger, feed, seal, store, health, close } = openDeployment(
     { ...deployment, ...(emit && { onEvent: emit }) },
     environment.NODE_ENV === 'production',
   )
   const mechanisms = openMechanisms(options.mechanisms, { ledger, confirmTimeoutMs, network })
   const shared: Shared = { emit, mechanisms, seal, network, claimWindowMs, store }
+  const lookout = createLookout({ node, ledger, feed })
   const kinds = schemesOf(mechanisms).map((scheme) => ({ x402Version: X402_VERSION, scheme, network }))
 
-  function of(resourceServer: string): Facilitator & ClaimDesk {
+  function of(resourceServer: string): Facilitator & ClaimDesk & Finder {
     const counter = createCounter(resourceServer, shared)
     return {
       supported: async () => ({ kinds, extensions: [], signers: {} }), // the payer signs its own blocks
@@ -89,8 +91,18 @@ export function createFacilitator(options: FacilitatorOptions = {}): Facilitator
       verify: (request) => verifyPayment(request, counter),
       settle: (request) => settlePayment(request, counter),
       ...createClaimDesk(counter),
+      ...createFinder(counter, lookout),
     }
   }
 
-  return { ...of(''), of, network, health, close }
+  return {
+    ...of(''),
+    of,
+    network,
+    health,
+    async close() {
+      lookout.close()
+      await close()
+    },
+  }
 }

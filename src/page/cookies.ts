@@ -14,7 +14,7 @@ export interface CookieScope {
 }
 
 const NAME = /^(?:__Secure-)?nano402-[\w-]{8}$/
-const ID = /^[\w-]{100,3800}$/
+const VALUE = /^([\w-]{100,3800})((?:\.\w{1,100}){0,2})$/
 /** What a browser keeps for one path. More are forgotten, the oldest first. */
 export const MAX_SESSIONS = 4
 
@@ -22,20 +22,29 @@ export const MAX_SESSIONS = 4
 const nameOf = (sessionId: string, { secure }: CookieScope): string =>
   `${secure ? '__Secure-' : ''}nano402-${sessionId.slice(8, 16)}`
 
-/** The sealed ids that a browser sends. All of them are only what it says. */
-export function readSessions(cookies: string | null | undefined): readonly string[] {
-  const ids = (cookies ?? '').split(';').flatMap((cookie) => {
-    const [name = '', id = ''] = cookie.trim().split('=')
-    return NAME.test(name) && ID.test(id) ? [id] : []
+/** A session as a browser keeps it. All of it is only what the browser says. */
+export interface KeptSession {
+  /** The sealed id. */
+  readonly id: string
+  /** What was noted beside it. */
+  readonly note: string
+}
+
+/** The sessions that a browser sends. */
+export function readSessions(cookies: string | null | undefined): readonly KeptSession[] {
+  const kept = (cookies ?? '').split(';').flatMap((cookie) => {
+    const [name = '', value = ''] = cookie.trim().split('=')
+    const [, id, note = ''] = VALUE.exec(value) ?? []
+    return NAME.test(name) && id !== undefined ? [{ id, note }] : []
   })
-  return ids.slice(0, 2 * MAX_SESSIONS)
+  return kept.slice(0, 2 * MAX_SESSIONS)
 }
 
 /** Keeps a session for so many seconds; 0: forgets it. */
-export const sessionCookie = (sessionId: string, scope: CookieScope, maxAgeSeconds: number): Header => [
+export const sessionCookie = ({ id, note }: KeptSession, scope: CookieScope, maxAgeSeconds: number): Header => [
   'Set-Cookie',
   [
-    `${nameOf(sessionId, scope)}=${maxAgeSeconds > 0 ? sessionId : ''}`,
+    `${nameOf(id, scope)}=${maxAgeSeconds > 0 ? id + note : ''}`,
     `Max-Age=${maxAgeSeconds}`,
     `Path=${scope.path}`,
     'HttpOnly',

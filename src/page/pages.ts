@@ -2,14 +2,17 @@
  * Paywall pages: what a person's browser gets where a program gets JSON, and how the browser's payment is found and
  * presented. Every request still goes through the guard, as if the browser had sent the proof itself.
  */
-import { type ArrivalsOptions, createArrivals } from '../arrivals/index.ts'
+import { createArrivals } from '../arrivals/index.ts'
 import type { Answers, Refused } from '../core/answer.ts'
 import { randomBytes } from '../core/bytes.ts'
-import type { Offers, Reopened } from '../core/cashier.ts'
-import { enter, guard, type Outcome, type Route } from '../core/guard.ts'
+import type { Offers } from '../core/cashier.ts'
+import { enter, failed, guard, type Outcome, type Route } from '../core/guard.ts'
+import type { Pricing } from '../core/quote.ts'
 import { answerFor, isRefusal, type RefusalCode } from '../core/refusal.ts'
 import { type PaywallRequest, targetOf } from '../core/request.ts'
 import type { BlockHash } from '../nano/index.ts'
+import type { Ask } from '../remote/ask.ts'
+import type { ConfirmationFeed, Ledger, NanoNode } from '../rpc/index.ts'
 import { encodeBase64Url } from '../x402/base64.ts'
 import { PAYMENT_IDENTIFIER } from '../x402/identifier.ts'
 import { type SessionOffer, sessionOffer, sessionPayment } from '../x402/session.ts'
@@ -18,38 +21,67 @@ import { prefersHtml } from './accept.ts'
 import { type CookieScope, cookiePath, MAX_SESSIONS, readSessions, sessionCookie } from './cookies.ts'
 import type { RoutePageOptions } from './options.ts'
 import { sellingCookies, withPassOf } from './passes.ts'
-import { createStatus, STATUS_HEADER, wantedOf } from './status.ts'
+import { remoteSessions } from './remote-sessions.ts'
+import { ownSessions, type PageRoute, type PageSession, type Sessions } from './sessions.ts'
+import { createStatus, STATUS_HEADER, UNKNOWN_YET } from './status.ts'
 import type { PageTexts } from './texts.ts'
 import { noticePage, offerPage } from './view.ts'
 
 export interface Pages {
   /** Decides about one request, as the guard does, and answers browsers with pages. Never rejects. */
-  guard(request: PaywallRequest, route: Route, options: RoutePageOptions): Promise<Outcome>
+  guard(request: PaywallRequest, route: Route, page: PageTerms): Promise<Outcome>
   close(): void
 }
 
-export interface PagesOptions extends ArrivalsOptions {
+/** A route's own part of its pages. */
+export interface PageTerms {
+  readonly options: RoutePageOptions
+  readonly pricing: Pricing
+}
+
+export interface PagesOptions {
+  /** Where payments are looked up: on the network, or by a facilitator. */
+  readonly view: PageView
   /** The origin that clients know us by. Empty: the request's URL says it, if anything does. */
   readonly origin: string
   /** For how long after its expiry a session's payment is still taken. */
   readonly claimWindowMs: number
 }
 
+export type PageView =
+  | { readonly node: NanoNode; readonly ledger: Ledger; readonly feed: ConfirmationFeed | undefined }
+  | { readonly ask: Ask }
+
 const LOOK_MS = 3_000
 
-export function createPages({ origin, claimWindowMs, ...view }: PagesOptions): Pages {
-  const arrivals = createArrivals(view)
-  const statuses = createStatus(arrivals)
+export function createPages({ origin, claimWindowMs, view }: PagesOptions): Pages {
+  const all = 'ask' in view ? remoteSessions(view.ask) : ownSessions(createArrivals(view))
+  const statuses = createStatus()
 
-  async function showPage(request: PaywallRequest, route: Route, options: RoutePageOptions): Promise<Outcome> {
+  /** The browser's sessions whose seals are genuine, for this very request, the newest first. Looks nothing up. */
+  async function reopen(request: PaywallRequest, at: PageRoute): Promise<readonly PageSession[]> {
+    const kept = readSessions(request.headers.get('cookie'))
+    const reopened = await Promise.all(kept.map((session) => all.reopen(session, request, at)))
+    return reopened
+      .filter((session) => session !== undefined)
+      .toSorted((a, b) => b.quote.issuedAtMs - a.quote.issuedAtMs)
+  }
+
+  const reopenFor = async (request: PaywallRequest, at: PageRoute) =>
+    isVisit(request.headers) ? reopen(request, at) : []
+
+  async function showPage(request: PaywallRequest, route: Route, { options, pricing }: PageTerms): Promise<Outcome> {
     const scope = { path: cookiePath(targetOf(request)), secure: (origin || request.url).startsWith('https:') }
-    const nobody = { request, options, scope, claimWindowMs, unpaid: [], isCut: false, used: [] }
+    const { noteOf } = all
+    const nobody = { request, options, scope, claimWindowMs, noteOf, unpaid: [], isCut: false, used: [] }
     // Before its payments are looked for: who need not pay now keeps them.
     const said = await enter(request, personal(route, nobody))
     if (said && !isRefusal(said)) return said
     const asked = sellingCookies({ ...route, gates: said ? [{ ask: async () => said }] : [] }, request, origin)
-    const sessions = isVisit(request.headers) ? await reopen(request, route) : []
-    const sights = await Promise.all(sessions.map(({ quote }) => arrivals.look(wantedOf(quote), LOOK_MS)))
+    const sessions = await reopenFor(request, { route, pricing }).catch((fault: unknown) => ({ fault }))
+    // They may have been paid: a fresh bill would be one too many.
+    if ('fault' in sessions) return failed(sessions.fault, personal(route, nobody))
+    const sights = await Promise.all(sessions.map((session) => session.look(LOOK_MS)))
     const paid = sights.flatMap((sight, i) => ('hash' in sight && sessions[i] ? [{ ...sessions[i], ...sight }] : []))
     const unpaid = sessions.filter((_, i) => !('hash' in (sights[i] ?? {})))
     const isCut = sights.some(({ state }) => state === 'cut')
@@ -64,30 +96,23 @@ export function createPages({ origin, claimWindowMs, ...view }: PagesOptions): P
   }
 
   return {
-    async guard(asked, route, options) {
+    async guard(asked, route, page) {
       const request = withPassOf(asked, route)
       const { method, headers } = request
       if (method !== 'GET' || route.wire.read(headers) !== undefined) return guard(request, route) // a program's
       const status = headers.get(STATUS_HEADER)
-      if (status) {
-        const sessions = isFromHere(headers) ? await reopen(request, route) : []
-        const quotes = sessions.map(({ quote }) => quote)
-        return statuses.answer(status, quotes)
-      }
-      return prefersHtml(headers.get('accept')) ? showPage(request, route, options) : guard(request, route)
+      if (!status) return prefersHtml(headers.get('accept')) ? showPage(request, route, page) : guard(request, route)
+      if (!isFromHere(headers)) return statuses.answer(status, [])
+      return reopen(request, { route, pricing: page.pricing }).then(
+        (sessions) => statuses.answer(status, sessions),
+        () => UNKNOWN_YET,
+      )
     },
     close() {
       statuses.close()
-      arrivals.close()
+      all.close()
     },
   }
-}
-
-/** The browser's sessions whose seals are genuine, for this very request, the newest first. Asks nobody. */
-async function reopen(request: PaywallRequest, { cashier }: Route): Promise<readonly Reopened[]> {
-  const ids = readSessions(request.headers.get('cookie'))
-  const reopened = await Promise.all(ids.map((id) => cashier.reopen?.(id, request).catch(() => undefined)))
-  return reopened.filter((one) => one !== undefined).toSorted((a, b) => b.quote.issuedAtMs - a.quote.issuedAtMs)
 }
 
 /**
@@ -108,7 +133,7 @@ const isFromHere = (headers: HeaderReader): boolean =>
 const isUsedUp = ({ status, code }: Refused): boolean => status === 402 || code === 'answer_not_stored'
 
 /** A session, and the block that pays it. */
-interface PaidSession extends Reopened {
+interface PaidSession extends PageSession {
   readonly hash: BlockHash
 }
 
@@ -118,7 +143,8 @@ interface Visit {
   readonly options: RoutePageOptions
   readonly scope: CookieScope
   readonly claimWindowMs: number
-  readonly unpaid: readonly Reopened[]
+  readonly noteOf: Sessions['noteOf']
+  readonly unpaid: readonly PageSession[]
   /** A payment has come that may be for one of these, without its last digits. */
   readonly isCut: boolean
   /** What is presented, and what was before in this request. */
@@ -129,7 +155,9 @@ interface Visit {
 function personal(route: Route, visit: Visit, paid?: PaidSession): Route {
   const { wire, cashier, answers } = route
   const payment = paid && presentation(paid, route)
-  const current: Offers | undefined = visit.unpaid.find(({ quote }) => Date.now() < quote.expiresAtMs)?.offers
+  const current: Offers | undefined = visit.unpaid.find(
+    ({ quote, offers }) => offers && Date.now() < quote.expiresAtMs,
+  )?.offers
   return {
     ...route,
     wire: { ...wire, read: () => payment },
@@ -188,13 +216,13 @@ const policy = (nonce: string): readonly Header[] => [
 ]
 
 /** Keeps the session that is offered; forgets what is used up, and what is too many. */
-function cookies(offered: SessionOffer, { scope, unpaid, used, claimWindowMs }: Visit): readonly Header[] {
+function cookies(offered: SessionOffer, { scope, unpaid, used, claimWindowMs, noteOf }: Visit): readonly Header[] {
   const others = unpaid.filter(({ quote }) => quote.sessionId !== offered.id)
   const over = [...used, ...others.slice(MAX_SESSIONS - 1)]
   const maxAgeSeconds = Math.floor(offered.expiresAt + claimWindowMs / 1000 - Date.now() / 1000)
   return [
-    sessionCookie(offered.id, scope, maxAgeSeconds),
-    ...over.map(({ quote }) => sessionCookie(quote.sessionId, scope, 0)),
+    sessionCookie({ id: offered.id, note: noteOf(offered.offer) }, scope, maxAgeSeconds),
+    ...over.map(({ quote }) => sessionCookie({ id: quote.sessionId, note: '' }, scope, 0)),
   ]
 }
 

@@ -3,13 +3,12 @@
  * the resource's own URL, with the page's cookie and nothing else, so that the seal is checked for this very request, and
  * it says one word, which is about this session alone.
  */
-import type { Arrivals, Sight, Wanted } from '../arrivals/index.ts'
+import type { Sight } from '../arrivals/index.ts'
 import { type Refused, refused } from '../core/answer.ts'
 import { encodeUtf8 } from '../core/bytes.ts'
-import type { Quote } from '../core/quote.ts'
-import { nanoAddress } from '../nano/index.ts'
 import { unref } from '../rpc/wait.ts'
 import type { Header } from '../x402/wire.ts'
+import type { PageSession } from './sessions.ts'
 
 /** The header that asks: `events` or `now`. Another site's script may not send it without asking first, which we refuse. */
 export const STATUS_HEADER = 'Nano402-Page'
@@ -19,7 +18,7 @@ export type PageState = 'waiting' | 'cut' | 'seen' | 'confirmed' | 'expired' | '
 
 export interface Status {
   /** Answers what was asked about these sessions, whose seals are genuine. */
-  answer(asked: string, quotes: readonly Quote[]): Promise<Refused>
+  answer(asked: string, sessions: readonly PageSession[]): Promise<Refused>
   close(): void
 }
 
@@ -34,21 +33,15 @@ const LOOK_MS = 3_000
 /** Events that a client has not read yet. */
 const MAX_UNREAD = 16
 
-export const wantedOf = ({ payTo, amount, issuedAtMs }: Quote): Wanted => ({
-  account: nanoAddress(payTo),
-  amount,
-  issuedAtMs,
-})
-
-export function createStatus(arrivals: Arrivals): Status {
+export function createStatus(): Status {
   const open = new Map<string, Set<() => void>>()
   let count = 0
 
-  function stream(quotes: readonly Quote[], session: string): ReadableStream<Uint8Array<ArrayBuffer>> {
+  function stream(sessions: readonly PageSession[], name: string): ReadableStream<Uint8Array<ArrayBuffer>> {
     const undo: (() => void)[] = []
     let over = false
     let last: PageState | undefined
-    const sights = new Map<Quote, Sight>()
+    const sights = new Map<PageSession, Sight>()
 
     const leave = () => {
       if (over) return false
@@ -65,21 +58,21 @@ export function createStatus(arrivals: Arrivals): Status {
         if ((controller.desiredSize ?? 0) < -MAX_UNREAD) end() // nobody reads it
       }
       const tell = () => {
-        const state = stateOf(quotes, [...sights.values()])
+        const state = stateOf(sessions, [...sights.values()])
         if (state === last || over) return
         last = state
         say(`event: state\ndata: ${JSON.stringify({ state })}\n\n`)
         if (state === 'confirmed') end()
       }
-      const streams = open.get(session) ?? new Set()
-      open.set(session, streams.add(end))
+      const streams = open.get(name) ?? new Set()
+      open.set(name, streams.add(end))
       count++
       undo.push(() => {
         count--
         streams.delete(end)
-        if (streams.size === 0) open.delete(session)
+        if (streams.size === 0) open.delete(name)
       })
-      const untilMs = Math.max(...quotes.map(({ expiresAtMs }) => expiresAtMs)) - Date.now()
+      const untilMs = Math.max(...sessions.map(({ quote }) => quote.expiresAtMs)) - Date.now()
       const timers = [
         setInterval(() => say(': \n\n'), BEAT_MS),
         setTimeout(tell, untilMs + 1),
@@ -87,10 +80,10 @@ export function createStatus(arrivals: Arrivals): Status {
       ]
       timers.forEach(unref)
       undo.push(() => timers.forEach(clearTimeout))
-      for (const quote of quotes) {
-        const stop = arrivals.watch(wantedOf(quote), (sight) => {
-          sights.set(quote, sight)
-          if (sights.size === quotes.length) tell()
+      for (const session of sessions) {
+        const stop = session.watch((sight) => {
+          sights.set(session, sight)
+          if (sights.size === sessions.length) tell()
         })
         if (over) stop()
         else undo.push(stop)
@@ -100,15 +93,15 @@ export function createStatus(arrivals: Arrivals): Status {
   }
 
   return {
-    async answer(asked, quotes) {
-      const live = quotes.filter(({ expiresAtMs }) => Date.now() < expiresAtMs + GRACE_MS)
-      const session = live[0]?.id
-      if (session === undefined) return json(404, 'unknown')
+    async answer(asked, sessions) {
+      const live = sessions.filter(({ quote }) => Date.now() < quote.expiresAtMs + GRACE_MS)
+      const name = live[0]?.quote.id
+      if (name === undefined) return json(404, 'unknown')
       if (asked !== 'events') {
-        return json(200, stateOf(live, await Promise.all(live.map((quote) => arrivals.look(wantedOf(quote), LOOK_MS)))))
+        return json(200, stateOf(live, await Promise.all(live.map((session) => session.look(LOOK_MS)))))
       }
-      const isFull = count >= MAX_STREAMS || (open.get(session)?.size ?? 0) >= MAX_STREAMS_OF_SESSION
-      return isFull ? json(503, 'waiting') : refused('reply', 200, EVENTS, stream(live, session))
+      const isFull = count >= MAX_STREAMS || (open.get(name)?.size ?? 0) >= MAX_STREAMS_OF_SESSION
+      return isFull ? UNKNOWN_YET : refused('reply', 200, EVENTS, stream(live, name))
     },
     close() {
       for (const streams of [...open.values()]) for (const end of [...streams]) end()
@@ -127,9 +120,12 @@ const JSON_HEADERS: readonly Header[] = [['Content-Type', 'application/json; cha
 const json = (status: number, state: PageState): Refused =>
   refused('reply', status, JSON_HEADERS, JSON.stringify({ state }))
 
+/** It cannot be said now: the page asks again. */
+export const UNKNOWN_YET: Refused = json(503, 'waiting')
+
 /** The best that is known of one of the sessions. */
-function stateOf(quotes: readonly Quote[], sights: readonly Sight[]): PageState {
+function stateOf(sessions: readonly PageSession[], sights: readonly Sight[]): PageState {
   const isSeen = (state: PageState) => sights.some((sight) => sight.state === state)
   for (const state of ['confirmed', 'seen', 'cut'] as const) if (isSeen(state)) return state
-  return quotes.some(({ expiresAtMs }) => Date.now() < expiresAtMs) ? 'waiting' : 'expired'
+  return sessions.some(({ quote }) => Date.now() < quote.expiresAtMs) ? 'waiting' : 'expired'
 }

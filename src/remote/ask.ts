@@ -13,7 +13,11 @@ export interface FacilitatorAddress {
 }
 
 /** Asks for a path, with a body if there is one to post. @throws `FacilitatorError` for whatever has not the shape. */
-export type Ask = <T>(path: string, read: (answer: unknown) => T | undefined, body?: object) => Promise<T>
+export interface Ask {
+  <T>(path: string, read: (answer: unknown) => T | undefined, body?: object): Promise<T>
+  /** How long an answer may take. */
+  readonly timeoutMs: number
+}
 
 const MAX_BYTES = 65_536
 
@@ -36,11 +40,12 @@ export function createAsk(address: string | FacilitatorAddress): Ask {
   }
   const unusable = (what: string) => new FacilitatorError(`The facilitator gave no usable answer: ${what}.`)
 
-  return async (path, read, body) => {
+  const ask = async <T>(path: string, read: (answer: unknown) => T | undefined, body?: object): Promise<T> => {
     const init = body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) }
     const text = await fetchText(`${root}/${path}`, init, { timeoutMs, maxBytes: MAX_BYTES, signals: [], unusable })
     const answer = read(parseStrictJson(text))
     if (answer === undefined) throw unusable(`not what ${path} answers`)
     return answer
   }
+  return Object.assign(ask, { timeoutMs })
 }

@@ -2,19 +2,18 @@
  * A cashier that asks a facilitator: for paywalls without a node, a store and a secret. The guard does not notice. The
  * facilitator is believed about payments; what it offers is checked against what was ordered.
  */
-
-import { encodeUtf8, type Field, randomHex } from '../core/bytes.ts'
+import { randomHex } from '../core/bytes.ts'
 import type { Cashier, Offers, Taken } from '../core/cashier.ts'
 import { type HoldSteps, keepClaims } from '../core/claims.ts'
 import { type Extension, objectionOf, type Use, usesOf } from '../core/extension.ts'
-import { currentPrice, type Pricing, priceRequest, readUnprovenInputs, TAG_MODULUS } from '../core/quote.ts'
+import { currentPrice, type Pricing, priceRequest, readUnprovenInputs } from '../core/quote.ts'
 import { refusal } from '../core/refusal.ts'
-import { type PaywallRequest, targetOf } from '../core/request.ts'
+import type { PaywallRequest } from '../core/request.ts'
 import type { Store } from '../core/store.ts'
 import { FacilitatorError } from '../errors.ts'
-import type { PaymentRequirements } from '../x402/shapes.ts'
 import type { PresentedPayment } from '../x402/wire.ts'
 import type { Ask } from './ask.ts'
+import { boundTo, digests, isOrdered, withoutBinding } from './order.ts'
 import {
   type ClaimAnswer,
   type HoldOrder,
@@ -38,9 +37,8 @@ const MAX_QUESTIONS = 3
 
 /** Makes a route's cashier of a facilitator. */
 export function remoteCashier(ask: Ask, terms: RemoteTerms): Cashier {
-  const { network, realm, maxTimeoutMs, attempts, leaseMs, priceBodyLimit, extensions = [] } = terms
+  const { network, maxTimeoutMs, attempts, leaseMs, priceBodyLimit, extensions = [] } = terms
   const keepers = extensions.filter((extension) => extension.use)
-  const bound = (request: PaywallRequest) => ({ method: request.method, url: targetOf(request), realm })
 
   /** Asks for a claim, with as much of the request as it takes. */
   async function claim(payment: PresentedPayment, request: PaywallRequest, owner: string): Promise<Claimed> {
@@ -50,7 +48,7 @@ export function remoteCashier(ask: Ask, terms: RemoteTerms): Cashier {
     let price: string | undefined
     for (let questions = 0; questions < MAX_QUESTIONS; questions++) {
       const leaseEndMs = Date.now() + leaseMs
-      const order = { ...bound(request), inputs, owner, payment: presented, attempts, leaseMs }
+      const order = { ...boundTo(request, terms), inputs, owner, payment: presented, attempts, leaseMs }
       const answer = await ask('claim', readClaimAnswer, { ...order, ...(price !== undefined && { price }) })
       if (!('needs' in answer)) return { ...answer, leaseEndMs }
       const { needs } = answer
@@ -67,21 +65,17 @@ export function remoteCashier(ask: Ask, terms: RemoteTerms): Cashier {
 
   return {
     async offer(request) {
-      const { resourceAmount, payTo, inputs, values } = await priceRequest(request, terms)
+      const priced = await priceRequest(request, terms)
+      const { resourceAmount, payTo, inputs, values } = priced
       const { accepts } = await ask('requirements', readAccepts, {
-        ...bound(request),
+        ...boundTo(request, terms),
         inputs: await digests(inputs, values),
         price: { raw: resourceAmount.toString() },
         payTo,
         maxTimeoutSeconds: maxTimeoutMs / 1000,
       })
-      const isOrdered = (offer: PaymentRequirements) =>
-        offer.network === network &&
-        offer.asset === 'XNO' &&
-        offer.payTo === payTo &&
-        offer.maxTimeoutSeconds === maxTimeoutMs / 1000 &&
-        withoutTag(BigInt(offer.amount)) === resourceAmount
-      if (!accepts.every(isOrdered)) throw new FacilitatorError('The facilitator offers what was not ordered.')
+      if (!accepts.every((offer) => isOrdered(offer, priced, terms)))
+        throw new FacilitatorError('The facilitator offers what was not ordered.')
       return { amount: BigInt(accepts[0]?.amount ?? 0), accepts: accepts.map(withoutBinding) } satisfies Offers
     },
 
@@ -141,25 +135,4 @@ function remoteSteps(ask: Ask, { owner, ids, keepUntilMs, leaseMs }: HoldOrder):
     release: async () => void (await step('release')),
     noteDelivery: () => step('delivered').catch(() => {}),
   }
-}
-
-/** What each input is, as a facilitator gets to see it. */
-async function digests(names: readonly string[], values: readonly Field[]): Promise<Inputs> {
-  const entries = names.map(async (name, i) => [name, await digest(values[i])] as const)
-  return Object.fromEntries(await Promise.all(entries))
-}
-
-async function digest(value: Field): Promise<string | null> {
-  if (value === undefined) return null
-  const bytes = typeof value === 'string' ? encodeUtf8(value) : value
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)))
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-const withoutTag = (amount: bigint) => amount - (amount % TAG_MODULUS)
-
-/** Only servers that show a facilitator no request need the offer to say what it is for. */
-function withoutBinding({ extra, ...offer }: PaymentRequirements): PaymentRequirements {
-  const { boundTo: _, ...own } = extra ?? {}
-  return { ...offer, extra: own }
 }

@@ -1,5 +1,8 @@
 /** A facilitator that is down, slow, lying, redirecting or huge: 503, nothing is granted, and the proof stays good (F5). */
+import type { PaywallOptions } from 'nano402'
+import { paywallPage } from 'nano402/page'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { askedBy, BROWSER_ACCEPT } from '../page/browser.ts'
 import { type ServedFacilitator, startFacilitator } from '../support/facilitator.ts'
 import { listenFetch } from '../support/frameworks.ts'
 import { codeIn } from '../support/raw.ts'
@@ -20,7 +23,7 @@ afterAll(async () => {
 type Lie = (request: Request, truth: () => Promise<Response>) => Response | Promise<Response>
 
 /** Stands between a resource server and its facilitator; lies about one path once it is told to. */
-async function openTwisted(path: string, lie: Lie) {
+async function openTwisted(path: string, lie: Lie, more: PaywallOptions = {}) {
   let isLying = false
   let asked = 0
   const { url, close } = await listenFetch(async (request) => {
@@ -36,7 +39,7 @@ async function openTwisted(path: string, lie: Lie) {
     return lie(request, truth)
   })
   onTestFinished(close)
-  const shop = openShop({ ...facilitator.options, facilitator: { url, timeoutMs: 1_000 }, leaseMs: 600 })
+  const shop = openShop({ ...facilitator.options, facilitator: { url, timeoutMs: 1_000 }, leaseMs: 600, ...more })
   return {
     shop,
     asked: () => asked,
@@ -127,6 +130,51 @@ describe('an offer from a facilitator that', () => {
     expect(await told(await shop.ask())).toEqual(unavailable)
     turn(false)
     expect((await shop.ask()).status).toBe(402)
+  })
+})
+
+describe('a session that is found by a facilitator that', () => {
+  type Found = { session: { accepts: object[] } }
+  const changed = (change: object) =>
+    twisted(({ session }: Found) => ({
+      session: { ...session, accepts: session.accepts.map((offer) => ({ ...offer, ...change })) },
+    }))
+  async function openVisited(lie: Lie) {
+    const { shop, lie: turn } = await openTwisted('/find', lie, { page: paywallPage(), payTo: freshAccount() })
+    const page = await shop.ask({ accept: BROWSER_ACCEPT })
+    const cookie = page.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+    turn(true)
+    return { shop, turn, asked: await askedBy(page), visit: { accept: BROWSER_ACCEPT, cookie } }
+  }
+
+  test.each(useless.filter(([kind]) => /without end|shape|fails|elsewhere/.test(kind)))(
+    '%s gets a person neither a fresh bill nor the content',
+    async (_, lie) => {
+      const { shop, turn, asked, visit } = await openVisited(lie)
+      const page = await shop.ask(visit)
+      expect([page.status, page.headers.getSetCookie(), shop.runs()]).toEqual([503, [], 0])
+      expect((await shop.ask({ ...visit, 'nano402-page': 'now' })).status).toBe(503)
+      turn(false)
+      expect(await askedBy(await shop.ask(visit))).toEqual(asked)
+    },
+  )
+
+  test.each<readonly [string, Lie]>([
+    ['has itself paid', (...call) => changed({ payTo: freshAccount() })(...call)],
+    ['asks more', changed({ amount: `1${'0'.repeat(30)}` })],
+    ['offers on another network', changed({ network: 'nano:mainnet' })],
+  ])('%s is not shown to a person', async (_, lie) => {
+    const { shop, visit, asked } = await openVisited(lie)
+    const { payTo, amount } = await askedBy(await shop.ask(visit))
+    expect([payTo, amount / 10n ** 20n]).toEqual([asked.payTo, asked.amount / 10n ** 20n])
+    expect(amount).not.toBe(asked.amount)
+  })
+
+  test("calls a stranger's block the payment gives nothing away", async () => {
+    const hash = await world.buyer.send(world.seller.account, 10n ** 27n)
+    const payment = { state: 'confirmed', hash }
+    const { shop, visit } = await openVisited(twisted(({ session }: Found) => ({ session: { ...session, payment } })))
+    expect([(await shop.ask(visit)).status, shop.runs()]).toEqual([402, 0])
   })
 })
 

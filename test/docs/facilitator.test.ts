@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { PaymentRequirementsSchema } from '@x402/core/schemas'
 import { createFacilitator, facilitatorApp } from 'nano402/facilitator'
 import { expect, onTestFinished, test } from 'vitest'
+import { readFindAnswer, readFindOrder } from '../../src/remote/find.ts'
 import { readClaimAnswer, readClaimOrder, readHoldOrder } from '../../src/remote/wire.ts'
 import { SECRET } from '../support/world.ts'
 
@@ -12,6 +13,8 @@ const shown = (what: string): object =>
 test('what docs/protocol_rev1.md says to a facilitator is understood, and what it shows of its answers is too', () => {
   expect(readClaimOrder(shown('asked for a claim'))).toEqual(shown('asked for a claim'))
   expect(readHoldOrder(shown('asked for a step'))).toEqual(shown('asked for a step'))
+  expect(readFindOrder(shown('asked to find'))).toEqual(shown('asked to find'))
+  expect(readFindAnswer(shown('finds'))).toEqual(shown('finds'))
   for (const answer of ['needs more', 'grants', 'refuses'])
     expect(readClaimAnswer(shown(answer))).toEqual(shown(answer))
 })

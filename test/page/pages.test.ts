@@ -266,15 +266,8 @@ test.each<[string, unknown]>([
   expect(() => paywallPage(page as PageOptions)).toThrow(/of the page/)
 })
 
-test('a page needs the session mechanism, and a node', () => {
+test('a page needs the session mechanism', () => {
   expect(() => createPaywall({ ...options, mechanisms: ['signature'] }).route()).toThrow(/session/)
-  const facilitator = {
-    page: paywallPage(),
-    facilitator: 'https://facilitator.example',
-    payTo: world.seller.account,
-    price: '1',
-  }
-  expect(() => createPaywall(facilitator).route()).toThrow(/facilitator/)
 })
 
 test('with payment-identifier a reload shows what was bought, and is not another purchase', async () => {
