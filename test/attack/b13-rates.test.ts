@@ -1,4 +1,5 @@
 import type { PaywallEvent, PaywallOptions, Price } from 'nano402'
+import { paywallPage } from 'nano402/page'
 import { type RateSource, rates } from 'nano402/rates'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openScene, PRICE } from '../client/channel/support.ts'
@@ -141,14 +142,19 @@ test('B13: a price function may give dollars, by whatever it reads, and nonsense
   expect(priceOf(offerOf(await ask('?usd=0.002')).amount)).toBe(2n * NANO)
   for (const usd of ['none', '', '0', '-1', '1e3', '0x1', '999999999999', '0.01 USD'])
     expect([usd, (await ask(`?usd=${encodeURIComponent(usd)}`)).status]).toEqual([usd, 503])
-  const own503 = async (toRaw: unknown) => {
+  const codeOf = async (toRaw: unknown) => {
     const fiat = { usd: '1', rates: { toRaw, close() {} } } as never
-    return (await openShop({ ...world.options, price: fiat }).ask()).status
+    return ((await (await openShop({ ...world.options, price: fiat }).ask()).json()) as { error: string }).error
   }
   for (const amount of [0n, -1n, 1, '1', undefined, null, 2n ** 128n, 1n]) {
-    expect(await own503(() => amount)).toBe(503)
-    expect(await own503(async () => amount)).toBe(503)
+    expect(await codeOf(() => amount)).toBe('price_unavailable')
+    expect(await codeOf(async () => amount)).toBe('price_unavailable')
   }
+  const fail = () => {
+    throw new Error('broken')
+  }
+  expect(await codeOf(fail)).toBe('price_unavailable')
+  expect(await codeOf(async () => fail())).toBe('price_unavailable')
 })
 
 test.each([
@@ -166,6 +172,29 @@ test.each([
   expect(() => openShop({ ...world.options, price: price as unknown as Price })).toThrow(
     expect.objectContaining({ code: 'ERR_CONFIG', message: expect.stringContaining("{ usd: '0.01', rates }") }),
   )
+})
+
+test('what a route costs is said in dollars where it is, and its rates end with its paywall', async () => {
+  const { all, usd } = market()
+  const price = usd('0.001')
+  const close = vi.spyOn(price.rates, 'close')
+  const shop = openShop({ ...world.options, publicUrl: 'https://shop.example', price, page: paywallPage() })
+  shop.paywall.route({ discovery: { path: '/report' } })
+  expect(await shop.paywall.describe()).toMatchObject({ amount: undefined, usd: '0.001' })
+  const document = { paths: { '/report': { get: {} } } }
+  const info = { price: { mode: 'fixed', currency: 'USD', amount: '0.001' } }
+  expect(await shop.paywall.openapi(document)).toMatchObject({
+    paths: { '/report': { get: { 'x-payment-info': info } } },
+  })
+  expect((await shop.paywall.resources()).map(({ accepts }) => accepts[0]?.amount)).toEqual([String(NANO)])
+  const page = await (await shop.ask({ accept: 'text/html' })).text()
+  expect(page).toContain('<p class="usd">0.001 USD</p>')
+  all(new Error('down'))
+  later(MAX_AGE_MS)
+  expect(await shop.paywall.resources()).toEqual([])
+  expect(close).not.toHaveBeenCalled()
+  await shop.paywall.close({ timeoutMs: 1 })
+  expect(close).toHaveBeenCalled()
 })
 
 test('B13: through a facilitator it is the resource server that knows the rate', async () => {

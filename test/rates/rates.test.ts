@@ -101,6 +101,12 @@ describe('several sources', () => {
     expect(await dollar([source('1'), source('1')], { maxSpread: '0' })).toBe(XNO)
   })
 
+  test('have no rate where fewer than minSources agree, majority or not', async () => {
+    const three = [source('1'), source('1'), source('2')]
+    await expect(dollar(three, { minSources: 3 })).rejects.toMatchObject(noRate)
+    expect(await dollar(three, { minSources: 2 })).toBe(XNO)
+  })
+
   test('one that fails is done without, and two of three are not enough to do without', async () => {
     const fails: RateSource = () => Promise.reject(new Error('down'))
     const throws: RateSource = () => {
@@ -172,6 +178,17 @@ describe('freshness', () => {
     expect(open.toRaw('1')).toBe(XNO)
     vi.advanceTimersByTime(1)
     await expect(open.toRaw('1')).rejects.toMatchObject(noRate)
+  })
+
+  test('what a source has said lately is not forgotten for something older', async () => {
+    const one = source('1')
+    const faults: string[] = []
+    const open = rates({ sources: [one], onFault: (_, fault) => faults.push(String(fault)) })
+    await open.toRaw('1')
+    Object.assign(one.told, { usdPerXno: '2', ageMs: HOUR })
+    await vi.advanceTimersByTimeAsync(MINUTE)
+    expect(open.toRaw('1')).toBe(XNO)
+    expect(faults).toEqual(['Error: What it said is too old, or of no time'])
   })
 
   test('one source that fails keeps its last word while that is fresh, and no longer', async () => {

@@ -91,6 +91,18 @@ describe.each(each)('%s has no rate', (_, make) => {
     open.close()
   })
 
+  test('in an answer without end, which is broken off', async () => {
+    const closed = new Promise<void>((resolve) => {
+      answer = (_path, response) => {
+        response.on('close', resolve).write('{"price":')
+      }
+    })
+    const open = rates({ sources: [make()], timeoutMs: 100 })
+    await expect((async () => open.toRaw('1'))()).rejects.toMatchObject({ code: 'ERR_PRICE' })
+    await closed
+    open.close()
+  })
+
   test.each([301, 403, 429, 451, 500])('in a status %i', async (status) => {
     answer = (path, response) =>
       response.writeHead(status, { location: '/kraken' }).end(recorded[path as keyof typeof recorded]())
