@@ -159,7 +159,8 @@ function walletKey({ seed, index = 0, key }: WalletOption): PrivateKey {
     return seed === undefined ? privateKey(key) : derivePrivateKey(seed, index)
   } catch {
     throw new ConfigError(
-      'NANO402_WALLET_SEED or NANO402_WALLET_KEY (option wallet) must be 64 hex digits, and its index an integer from 0.',
+      'NANO402_WALLET_SEED or NANO402_WALLET_KEY (option wallet) must be 64 hex digits, and its index an integer from 0. ' +
+        'Of a recovery phrase, nano402/nano/phrase gives the key.',
     )
   }
 }

@@ -65,7 +65,7 @@ export const wholeNumber =
 const NETWORKS = ['nano:mainnet', 'nano:devnet'] as const satisfies readonly Network[]
 
 /** Reads an option that may be repeated, or list several with commas as in the environment. */
-const listed = (text: string, before: readonly string[] | undefined): readonly string[] => [
+export const listed = (text: string, before: readonly string[] | undefined): readonly string[] => [
   ...(before ?? []),
   ...text.split(',').flatMap((part) => part.trim() || []),
 ]

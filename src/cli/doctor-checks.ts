@@ -10,7 +10,8 @@ import { attempt, type Check, check } from './check.ts'
 
 /** What a paywall would be given. */
 export interface Configuration {
-  readonly payTo: string | undefined
+  /** The account that is paid, or all those of a pool. */
+  readonly accounts: readonly string[]
   readonly price: string | undefined
   readonly rpc: readonly string[]
   readonly ws: string | undefined
@@ -24,8 +25,8 @@ export interface Configuration {
 
 /** Every check but those of routes, in the order in which they are printed. */
 export async function checkConfiguration(configuration: Configuration): Promise<readonly Check[]> {
-  const { payTo, price, publicUrl, hasFacilitator } = configuration
-  const own = [checkPayTo(payTo), checkPrice(price), checkPublicUrl(publicUrl)]
+  const { accounts, price, publicUrl, hasFacilitator } = configuration
+  const own = [...checkAccounts(accounts), checkPrice(price), checkPublicUrl(publicUrl)]
   if (hasFacilitator) {
     const why = 'a facilitator has it (NANO402_FACILITATOR): run this where it runs'
     const skipped = ['node', 'secret'].map((name) => check(name, 'skipped', why))
@@ -43,25 +44,35 @@ export async function checkConfiguration(configuration: Configuration): Promise<
   return [...own, ...others.flat()]
 }
 
-function accountOf(payTo: string | undefined): NanoAddress | undefined {
+function accountOf(text: string): NanoAddress | undefined {
   try {
-    return payTo === undefined ? undefined : nanoAddress(payTo)
+    return nanoAddress(text)
   } catch {
     return undefined
   }
 }
 
-function checkPayTo(payTo: string | undefined): Check {
-  if (payTo === undefined) return check('account', 'failed', 'None: set NANO402_PAY_TO to your nano_ account.')
-  const account = accountOf(payTo)
-  if (account === undefined) {
-    return check(
-      'account',
-      'failed',
-      'NANO402_PAY_TO is no Nano account: expected nano_ and 60 characters, with a checksum that fits.',
-    )
-  }
-  return check('account', 'ok', account)
+/** What each account of a pool is called in the list; an account alone needs no number. */
+const numbered = (name: string, index: number, { length }: readonly unknown[]) =>
+  length === 1 ? name : `${name} ${index + 1}`
+
+function checkAccounts(accounts: readonly string[]): readonly Check[] {
+  if (accounts.length === 0) return [check('account', 'failed', 'None: set NANO402_PAY_TO to your nano_ account.')]
+  return accounts.map((text, index) => {
+    const name = numbered('account', index, accounts)
+    const account = accountOf(text)
+    if (account === undefined) {
+      return check(
+        name,
+        'failed',
+        'NANO402_PAY_TO is no Nano account: expected nano_ and 60 characters, with a checksum that fits.',
+      )
+    }
+    const isTwice = accounts.findIndex((other) => accountOf(other) === account) < index
+    return isTwice
+      ? check(name, 'failed', `${account} is there twice: NANO402_PAY_TO lists each account of a pool once.`)
+      : check(name, 'ok', account)
+  })
 }
 
 function checkPrice(price: string | undefined): Check {
@@ -98,17 +109,21 @@ function checkPublicUrl(publicUrl: string | undefined): Check {
 const isLocal = ({ hostname }: URL) => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
 
 /** Each node for itself: the second one is not asked in a paywall until the first one is down. */
-async function checkNodes({ rpc, network, payTo }: Configuration): Promise<readonly Check[]> {
+async function checkNodes({ rpc, network, accounts }: Configuration): Promise<readonly Check[]> {
   if (rpc.length === 0) return [check('node', 'failed', 'None: set NANO402_RPC_URL to the URL of a Nano node.')]
   const checks = await Promise.all(
     rpc.map(async (url, index) => {
       const name = rpc.length === 1 ? 'node' : `node ${index + 1}`
       const node = createRpc({ endpoints: [url], network })
       try {
-        const account = accountOf(payTo)
         const answers = await attempt(name, () => checkSync(name, node, network))
-        if (answers.verdict === 'failed' || account === undefined) return [answers]
-        return [answers, await attempt(`${name}: account`, () => checkOpened(`${name}: account`, node, account))]
+        if (answers.verdict === 'failed') return [answers]
+        const opened = accounts.flatMap((text, i) => {
+          const account = accountOf(text)
+          const what = numbered(`${name}: account`, i, accounts)
+          return account === undefined ? [] : attempt(what, () => checkOpened(what, node, account))
+        })
+        return [answers, ...(await Promise.all(opened))]
       } finally {
         node.close()
       }
@@ -151,9 +166,9 @@ async function checkOpened(name: string, node: RpcClient, account: NanoAddress):
 
 const WEBSOCKET_MS = 5_000
 
-async function checkWebsocket({ ws, payTo }: Configuration): Promise<Check> {
+async function checkWebsocket({ ws, accounts }: Configuration): Promise<Check> {
   const name = 'websocket'
-  const account = accountOf(payTo)
+  const [account] = accounts.flatMap((text) => accountOf(text) ?? [])
   if (ws === undefined) return check(name, 'skipped', 'NANO402_WS_URL is not set: confirmations are asked for instead.')
   if (!/^wss?:\/\//.test(ws) || !URL.canParse(ws))
     return check(name, 'failed', 'NANO402_WS_URL is no ws:// or wss:// URL.')

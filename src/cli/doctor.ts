@@ -1,7 +1,7 @@
 /** `nano402 doctor`: what is wrong with a configuration, before somebody pays for it. */
 import { Argument, Command, Option } from '@commander-js/extra-typings'
 import type { Verdict } from './check.ts'
-import { EXIT, jsonOption, type MakeCommand, networkOption, rpcOption, wsOption } from './command.ts'
+import { EXIT, jsonOption, listed, type MakeCommand, networkOption, rpcOption, wsOption } from './command.ts'
 import { checkConfiguration } from './doctor-checks.ts'
 import { urlArgument } from './http.ts'
 import { probeRoute } from './probe.ts'
@@ -31,7 +31,11 @@ export const doctor: MakeCommand = (terminal) =>
         urlArgument(text),
       ]),
     )
-    .addOption(new Option('--account <account>', 'the account that is paid').env('NANO402_PAY_TO'))
+    .addOption(
+      new Option('--account <account>', 'the account that is paid; repeat it for those of a pool')
+        .env('NANO402_PAY_TO')
+        .argParser(listed),
+    )
     .addOption(new Option('--price <xno>', 'what a route costs').env('NANO402_PRICE'))
     .addOption(rpcOption())
     .addOption(wsOption())
@@ -40,10 +44,10 @@ export const doctor: MakeCommand = (terminal) =>
     .addOption(new Option('--public-url <url>', 'the origin that clients know').env('NANO402_PUBLIC_URL'))
     .addOption(jsonOption())
     .addHelpText('after', after)
-    .action(async (urls, { account, price, rpc = [], ws, network, store, publicUrl, json }) => {
+    .action(async (urls, { account = [], price, rpc = [], ws, network, store, publicUrl, json }) => {
       const { NANO402_SECRET: secrets = '', NANO402_FACILITATOR: facilitator } = process.env
       const configuration = {
-        payTo: account || undefined,
+        accounts: account,
         price: price || undefined,
         rpc,
         ws: ws || undefined,

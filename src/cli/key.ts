@@ -1,9 +1,9 @@
 /** The account that a command acts for: its key from the environment, a file, or standard input. Never from an argument. */
 import { readFileSync, statSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import { Option } from '@commander-js/extra-typings'
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings'
 import { derivePrivateKey, type PrivateKey } from '../nano/index.ts'
-import { derivePrivateKeyFromPhrase, phraseToSeed } from '../nano/phrase.ts'
+import { openPhrase, phraseToSeed } from '../nano/phrase.ts'
 import { UsageError, wholeNumber } from './command.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -37,18 +37,47 @@ arguments are seen by every process of the machine and kept by the shell:
 Each holds a seed (64 hex digits), or a recovery phrase (12 to 24 English words; what BIP39 calls
 its passphrase goes into NANO402_PASSPHRASE).`
 
+export const accountsOption = () =>
+  new Option('--accounts <n>', 'how many accounts, from --account-index on: those of a pool')
+    .argParser((text) => {
+      const n = wholeNumber(MAX_ACCOUNTS)(text)
+      if (n === 0) throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_ACCOUNTS}.`)
+      return n
+    })
+    .default(1)
+
+/** As many as a pool may have. */
+const MAX_ACCOUNTS = 256
+
 /** Reads the key. @throws {@link UsageError} with the remedy, and nothing of what was read. */
-export async function readKey({ seedFile, accountIndex, phrase }: KeyOptions, terminal: Terminal): Promise<PrivateKey> {
+export async function readKey(options: KeyOptions, terminal: Terminal): Promise<PrivateKey> {
+  const [key] = await readKeys({ ...options, accounts: 1 }, terminal)
+  return key as PrivateKey
+}
+
+/** Reads the keys of so many accounts, from the one of the index on. */
+export async function readKeys(
+  { accountIndex, accounts, ...source }: KeyOptions & { readonly accounts: number },
+  terminal: Terminal,
+): Promise<readonly PrivateKey[]> {
+  const derive = await readDerivation(source, terminal)
+  return Array.from({ length: accounts }, (_, i) => derive(accountIndex + i))
+}
+
+async function readDerivation(
+  { seedFile, phrase }: Omit<KeyOptions, 'accountIndex'>,
+  terminal: Terminal,
+): Promise<(index: number) => PrivateKey> {
   const secret = (await readSecret(seedFile, terminal)).trim()
-  if (/^[0-9a-fA-F]{64}$/.test(secret)) return derivePrivateKey(secret, accountIndex)
+  if (/^[0-9a-fA-F]{64}$/.test(secret)) return (index) => derivePrivateKey(secret, index)
   if (!/\s/.test(secret)) {
     throw new UsageError(
       `What ${sourceOf(seedFile)} holds is no seed: expected 64 hex digits, or a phrase of 12 to 24 words.`,
     )
   }
-  return phrase === 'seed'
-    ? derivePrivateKey(phraseToSeed(secret), accountIndex)
-    : derivePrivateKeyFromPhrase(secret, accountIndex, process.env.NANO402_PASSPHRASE)
+  if (phrase === 'bip44') return openPhrase(secret, process.env.NANO402_PASSPHRASE)
+  const seed = phraseToSeed(secret)
+  return (index) => derivePrivateKey(seed, index)
 }
 
 const sourceOf = (seedFile: string | undefined) =>

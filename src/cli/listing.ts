@@ -9,10 +9,13 @@ const secondsOf = (ms: number) => new Date(ms).toISOString().replace(/\.\d+Z$/, 
 /** Aligned columns. Empty for no sends. */
 export function tableOf(sends: readonly ReconciledSend[]): string {
   if (sends.length === 0) return ''
-  const head = ['TIME', 'STATE', 'XNO', 'PAYER', 'HASH', 'TRIES', 'NOTES']
+  // Whom it was sent to, where that is not the same for all.
+  const isOne = sends.every(({ account }) => account === sends[0]?.account)
+  const to = (text: string) => (isOne ? [] : [text])
+  const head = ['TIME', 'STATE', 'XNO', 'PAYER', ...to('ACCOUNT'), 'HASH', 'TRIES', 'NOTES']
   const rows = sends.map((send) => {
-    const { state, amount, payer, hash, attempts, hints } = send
-    return [timeOf(send), state, formatXno(amount), payer, hash, String(attempts), hints.join(', ')]
+    const { state, amount, payer, account, hash, attempts, hints } = send
+    return [timeOf(send), state, formatXno(amount), payer, ...to(account), hash, String(attempts), hints.join(', ')]
   })
   const table = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)))
@@ -23,18 +26,18 @@ export function tableOf(sends: readonly ReconciledSend[]): string {
 /** No cell holds anything that would need quotes. */
 export function csvOf(sends: readonly ReconciledSend[]): string {
   const rows = sends.map((send) => {
-    const { state, amount, payer, hash, attempts, hints } = send
-    return [timeOf(send), state, amount, formatXno(amount), payer, hash, attempts, hints.join('; ')].join(',')
+    const { state, amount, payer, account, hash, attempts, hints } = send
+    return [timeOf(send), state, amount, formatXno(amount), payer, hash, attempts, hints.join('; '), account].join(',')
   })
-  return `${['time,state,amount_raw,amount_xno,payer,hash,attempts,notes', ...rows].join('\n')}\n`
+  return `${['time,state,amount_raw,amount_xno,payer,hash,attempts,notes,account', ...rows].join('\n')}\n`
 }
 
 export const jsonOf = (sends: readonly ReconciledSend[]): string =>
   sends
     .map((send) => {
-      const { state, amount, payer, hash, attempts, hints } = send
+      const { state, amount, payer, account, hash, attempts, hints } = send
       const fields = { time: timeOf(send) || null, state, amount: amount.toString(), xno: formatXno(amount) }
-      return `${JSON.stringify({ ...fields, payer, hash, attempts, notes: hints })}\n`
+      return `${JSON.stringify({ ...fields, payer, account, hash, attempts, notes: hints })}\n`
     })
     .join('')
 

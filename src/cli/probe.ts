@@ -147,14 +147,14 @@ async function checkBill(
   if (status !== 402) return check(name, 'failed', `Answered ${status}, not 402: is the URL that of a priced route?`)
   const { problems, offers, resource } = await examine(new Response(body, { status, headers }), url)
   if (problems.length > 0) return check(name, 'failed', `402, but ${problems.join(' ')}`)
-  const { network, payTo, publicUrl } = configuration
+  const { network, accounts, publicUrl } = configuration
   const ours = offers.filter(({ offer }) => offer.asset === 'XNO')
   const [offer] = ours
   if (offer === undefined) return check(name, 'failed', '402, but it asks for no XNO.')
   if (offer.offer.network !== network) {
     return check(name, 'failed', `402, but it asks on ${offer.offer.network}, and NANO402_NETWORK is ${network}.`)
   }
-  if (payTo !== undefined && offer.offer.payTo !== payTo) {
+  if (accounts.length > 0 && !accounts.includes(offer.offer.payTo)) {
     return check(name, 'warning', `402, but it pays ${offer.offer.payTo}, and NANO402_PAY_TO is another account.`)
   }
   if (!/\bno-store\b/i.test(headers.get('cache-control') ?? '')) {

@@ -1,8 +1,8 @@
-/** `nano402 reconcile`: what became of each payment to an account. */
+/** `nano402 reconcile`: what became of each payment to an account, or to those of a pool. */
 import { existsSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings'
 import { openStore } from '#stores/open'
-import { nanoAddress, parseXno, type Raw } from '../nano/index.ts'
+import { type NanoAddress, nanoAddress, parseXno, type Raw } from '../nano/index.ts'
 import { reconcile as compare } from '../reconcile/index.ts'
 import { createRpc } from '../rpc/index.ts'
 import {
@@ -54,9 +54,9 @@ export const reconcile: MakeCommand = (terminal) =>
     .summary('list what became of each payment to an account')
     .description(description)
     .addOption(
-      new Option('--account <account>', 'the account that is paid')
+      new Option('--account <account>', 'the account that is paid; repeat it for those of a pool')
         .env('NANO402_PAY_TO')
-        .argParser(parsedBy(nanoAddress)),
+        .argParser(accountList),
     )
     .addOption(new Option('--store <url>', "the paywall's store, such as sqlite:<path>").env('NANO402_STORE'))
     .addOption(rpcOption())
@@ -108,8 +108,12 @@ export const reconcile: MakeCommand = (terminal) =>
       const store = await openExisting(options.store)
       try {
         if (channels) {
+          const [only, ...others] = account
+          if (only === undefined || others.length > 0) {
+            throw new UsageError('With --channels, --account names one account: the one that deposits are sent to.')
+          }
           const decisions = { refund, charged, despite, accept, json }
-          return await decideOnChannels(terminal, { node, store, account }, decisions)
+          return await decideOnChannels(terminal, { node, store, account: only }, decisions)
         }
         const result = await compare({ node, store, account, sinceMs: since, prices: price, claimWindowMs })
         const summary = summaryOf(result, since)
@@ -121,6 +125,11 @@ export const reconcile: MakeCommand = (terminal) =>
         await store.close()
       }
     })
+
+const accountList = (text: string, before: readonly NanoAddress[] = []) => [
+  ...before,
+  ...text.split(',').map((account) => parsedBy(nanoAddress)(account.trim())),
+]
 
 const textList = (text: string, before: readonly string[]) => [...before, text]
 

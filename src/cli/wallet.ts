@@ -1,8 +1,6 @@
 /** `nano402 wallet`: an account to pay from. One group of commands over one key. */
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { Argument, Command, Option } from '@commander-js/extra-typings'
-import { createPayer, type Payer, type Received } from '../client/index.ts'
-import { PaywallError } from '../errors.ts'
 import {
   derivePrivateKey,
   derivePublicKey,
@@ -17,25 +15,13 @@ import {
   type Raw,
 } from '../nano/index.ts'
 import { createPhrase, derivePrivateKeyFromPhrase } from '../nano/phrase.ts'
-import { createFeed } from '../rpc/index.ts'
-import {
-  CommandError,
-  EXIT,
-  jsonOption,
-  type MakeCommand,
-  networkOption,
-  parsedBy,
-  requiredRpc,
-  rpcOption,
-  UsageError,
-  wholeNumber,
-  workOption,
-  wsOption,
-} from './command.ts'
-import { accountIndexOption, KEY_HELP, type KeyOptions, phraseOption, readKey, seedFileOption } from './key.ts'
+import { CommandError, EXIT, jsonOption, type MakeCommand, parsedBy, UsageError, workOption } from './command.ts'
+import { accountIndexOption, accountsOption, KEY_HELP, phraseOption, readKeys, seedFileOption } from './key.ts'
+import { online, withPayer, withPayers } from './payers.ts'
 import { createProgress } from './progress.ts'
 import { canAsk, confirm } from './question.ts'
-import { harmless, printJson, printLine, type Terminal } from './terminal.ts'
+import { receive } from './receive.ts'
+import { printJson, printLine, type Terminal } from './terminal.ts'
 
 export const wallet: MakeCommand = (terminal) =>
   new Command('wallet')
@@ -79,77 +65,46 @@ const create = (terminal: Terminal) =>
 const address = (terminal: Terminal) =>
   new Command('address')
     .summary('print the account')
-    .description('Prints the account, or a nano: URI for a wallet to pay to it. Asks nobody.')
+    .description(
+      'Prints the account, or a nano: URI for a wallet to pay to it. With --accounts prints so many, for a pool. Asks nobody.',
+    )
     .option('--uri', 'print a nano: URI')
     .addOption(new Option('--amount <xno>', 'with --uri: what is to be sent').argParser(parsedBy(parseXno)))
     .option('--message <text>', 'with --uri: what it is for')
     .addOption(seedFileOption())
     .addOption(accountIndexOption())
+    .addOption(accountsOption())
     .addOption(phraseOption())
     .addOption(jsonOption())
     .addHelpText('after', KEY_HELP)
     .action(async ({ uri, amount, message, json, ...key }) => {
-      const account = publicKeyToAddress(derivePublicKey(await readKey(key, terminal)))
-      const link = formatPaymentUri({ address: account, amount, message })
-      if (json) printJson(terminal.stdout, { account, uri: link })
-      else printLine(terminal.stdout, uri ? link : account)
+      for (const privateKey of await readKeys(key, terminal)) {
+        const account = publicKeyToAddress(derivePublicKey(privateKey))
+        const link = formatPaymentUri({ address: account, amount, message })
+        if (json) printJson(terminal.stdout, { account, uri: link })
+        else printLine(terminal.stdout, uri ? link : account)
+      }
     })
-
-/** The options of a command that asks a node about an account. */
-const online = (name: string) =>
-  new Command(name)
-    .addOption(seedFileOption())
-    .addOption(accountIndexOption())
-    .addOption(phraseOption())
-    .addOption(rpcOption())
-    .addOption(networkOption())
-    .addOption(jsonOption())
-    .addHelpText('after', KEY_HELP)
 
 const balance = (terminal: Terminal) =>
   online('balance')
     .summary('print what the account holds')
     .description('Prints what the account holds, what of it is confirmed, and what waits to be received.')
+    .addOption(accountsOption())
     .action((options) =>
-      withPayer(options, terminal, async (payer) => {
-        const { balance, confirmed, receivable } = await payer.balance()
+      withPayers(options, terminal, async (payers) => {
         const { stdout } = terminal
-        if (options.json)
-          return printJson(stdout, { account: payer.address, ...amounts({ balance, confirmed, receivable }) })
-        printLine(stdout, `account     ${payer.address}`)
-        printLine(stdout, `balance     ${formatXno(balance)} XNO`)
-        if (confirmed !== balance) printLine(stdout, `confirmed   ${formatXno(confirmed)} XNO`)
-        printLine(stdout, `receivable  ${formatXno(receivable)} XNO`)
-      }),
-    )
-
-const receive = (terminal: Terminal) =>
-  online('receive')
-    .summary('pocket what was sent to the account')
-    .description(
-      'Pockets what was sent to the account, so that it can be spent. With --watch it goes on until Ctrl-C, for an account ' +
-        'that a paywall is paid at; a node that does not answer is then asked again.',
-    )
-    .option('--watch', 'go on, until Ctrl-C')
-    .addOption(
-      new Option('--every-ms <n>', 'with --watch: how often to look')
-        .argParser(wholeNumber(86_400_000))
-        .default(10_000),
-    )
-    .addOption(wsOption())
-    .addOption(workOption())
-    .action((options) =>
-      withPayer(options, terminal, async (payer) => {
-        const told = (received: readonly Received[]) => {
-          for (const { hash, amount } of received) {
-            if (options.json) printJson(terminal.stdout, { block: hash, amount, xno: formatXno(amount) })
-            else printLine(terminal.stdout, `Received ${formatXno(amount)} XNO (block ${hash})`)
+        for (const payer of payers) {
+          const { balance, confirmed, receivable } = await payer.balance()
+          if (options.json) {
+            printJson(stdout, { account: payer.address, ...amounts({ balance, confirmed, receivable }) })
+            continue
           }
+          printLine(stdout, `account     ${payer.address}`)
+          printLine(stdout, `balance     ${formatXno(balance)} XNO`)
+          if (confirmed !== balance) printLine(stdout, `confirmed   ${formatXno(confirmed)} XNO`)
+          printLine(stdout, `receivable  ${formatXno(receivable)} XNO`)
         }
-        if (options.watch) return watch(payer, { ...options, told, terminal })
-        const received = await payer.receive()
-        told(received)
-        if (received.length === 0) printLine(terminal.stderr, 'There is nothing to receive.')
       }),
     )
 
@@ -229,72 +184,3 @@ async function approve(
 /** Amounts as programs read them: raw, and XNO beside it. */
 const amounts = (values: Readonly<Record<string, Raw>>) =>
   Object.fromEntries(Object.entries(values).map(([name, amount]) => [name, { raw: amount, xno: formatXno(amount) }]))
-
-interface OnlineOptions extends KeyOptions {
-  readonly rpc?: readonly string[] | undefined
-  readonly network: 'nano:mainnet' | 'nano:devnet'
-  readonly work?: string
-}
-
-/** A payer of the key, for as long as the task takes. It makes no payments: its budget is nothing. */
-async function withPayer(
-  { rpc, network, work, ...key }: OnlineOptions,
-  terminal: Terminal,
-  task: (payer: Payer) => Promise<void>,
-): Promise<void> {
-  const endpoints = requiredRpc(rpc)
-  const privateKey = await readKey(key, terminal)
-  const progress = createProgress(terminal.stderr)
-  const payer = createPayer({
-    privateKey,
-    rpc: endpoints,
-    network,
-    budget: { perRequest: '0', total: '0' },
-    onEvent: (event) => event.type !== 'received' && progress.onEvent(event),
-    ...(work !== undefined && { work }),
-  })
-  try {
-    await task(payer)
-  } finally {
-    progress.clear()
-    payer.close()
-  }
-}
-
-interface WatchOptions {
-  readonly everyMs: number
-  readonly ws?: string | undefined
-  readonly told: (received: readonly Received[]) => void
-  readonly terminal: Terminal
-}
-
-/** Looks again and again, and at once when the websocket hears of something. */
-async function watch(payer: Payer, { everyMs, ws, told, terminal }: WatchOptions): Promise<void> {
-  const signal = terminal.interrupted()
-  const feed = ws === undefined ? undefined : createFeed({ url: ws, accounts: [payer.address] })
-  printLine(terminal.stderr, `Watching ${payer.address}. Ctrl-C ends it.`)
-  let wake = () => {}
-  const stop = feed?.on(() => wake())
-  const wakeUp = () => wake()
-  signal.addEventListener('abort', wakeUp)
-  try {
-    while (!signal.aborted) {
-      // Before the question, so that what is heard while it is asked is not missed.
-      const woken = new Promise<void>((resolve) => {
-        wake = resolve
-      })
-      await payer.receive().then(told, (error: unknown) => {
-        if (!(error instanceof PaywallError) || error.code === 'ERR_CONFIG') throw error
-        printLine(terminal.stderr, `${harmless(error.message)} Looking again in ${everyMs} ms.`)
-      })
-      if (signal.aborted) return
-      const timer = setTimeout(wake, everyMs)
-      await woken
-      clearTimeout(timer)
-    }
-  } finally {
-    signal.removeEventListener('abort', wakeUp)
-    stop?.()
-    feed?.close()
-  }
-}

@@ -23,7 +23,9 @@ import {
  */
 export function derivePrivateKey(seed: string, index: number): PrivateKey {
   if (typeof seed !== 'string' || !/^[0-9a-fA-F]{64}$/.test(seed)) {
-    throw new InvalidValueError('Not a Nano seed: expected 64 hex digits.')
+    throw new InvalidValueError(
+      'Not a Nano seed: expected 64 hex digits. A recovery phrase is read by nano402/nano/phrase.',
+    )
   }
   if (!Number.isInteger(index) || index < 0 || index > 0xffffffff) {
     throw new InvalidValueError('Not an account index: expected an integer from 0 to 2^32 - 1.')

@@ -1,4 +1,4 @@
-/** Walks an account's ledger and asks the store about each send. Changes nothing, here or there. */
+/** Walks the ledger of the accounts that are paid and asks the store about each send. Changes nothing, here or there. */
 import type { Store } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import { nanoAddress } from '../nano/index.ts'
@@ -12,8 +12,8 @@ export interface ReconcileOptions {
   readonly node: NanoNode
   /** The paywall's store. One in memory belongs to its process, and cannot be asked. */
   readonly store: Store
-  /** The account that is paid: `nano_...` */
-  readonly account: string
+  /** The account that is paid: `nano_...`; or all those of a pool. */
+  readonly account: string | readonly string[]
   /** Sends from this instant on (Unix time in ms). Default: `claimWindowMs` ago. */
   readonly sinceMs?: number
   /** What the routes cost, in raw: tells who paid too much or too little. */
@@ -25,7 +25,7 @@ export interface ReconcileOptions {
 }
 
 /**
- * Lists every confirmed send to an account with what became of it: what bought an answer, and what is to be looked at,
+ * Lists every confirmed send to an account, or to each of several, with what became of it: what bought an answer, and what is to be looked at,
  * such as a payment that came late, twice, or with its digits cut. A payment that is being answered this moment may
  * show as `undelivered`.
  *
@@ -48,14 +48,16 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
         'such as NANO402_STORE=sqlite:<path>.',
     )
   }
-  const source = { node, account: nanoAddress(account), sinceMs }
+  const accounts = new Set([account].flat().map(nanoAddress))
   const epochMs = await store.epochMs()
   const memory = { store, epochMs, rememberedSinceMs: Math.max(epochMs, rememberedMs) }
   const ledger = createLedger({ node, nodes: [node] })
   const judged: Omit<ReconciledSend, 'hints'>[] = []
   try {
-    for await (const sends of sendsTo({ ...source, ledger }, signal)) {
-      judged.push(...(await Promise.all(sends.map((send) => judge(send, memory)))))
+    for (const account of accounts) {
+      for await (const sends of sendsTo({ node, account, sinceMs, ledger }, signal)) {
+        judged.push(...(await Promise.all(sends.map((send) => judge(send, memory)))))
+      }
     }
   } finally {
     ledger.close()

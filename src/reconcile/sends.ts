@@ -6,6 +6,8 @@ import { accountHistory, type HistoryPage, type Ledger, type NanoNode, receivabl
 /** A confirmed send to the account. */
 export interface Send {
   readonly hash: BlockHash
+  /** Whom it was sent to. */
+  readonly account: NanoAddress
   /** Who sent it, and would get a refund. */
   readonly payer: NanoAddress
   /** In raw: the previous block's balance minus this one's. */
@@ -69,7 +71,7 @@ async function findSend(hash: BlockHash, { ledger, account, sinceMs }: Source, s
   const { block, sent, confirmed, localTimestampMs: sentAtMs, isSigned } = found
   if (block.type !== 'state' || sent === undefined || !confirmed) return undefined
   if (block.link !== addressToPublicKey(account) || isBefore(sentAtMs, sinceMs)) return undefined
-  return { hash, payer: block.account, amount: sent, sentAtMs, isSigned }
+  return { hash, account, payer: block.account, amount: sent, sentAtMs, isSigned }
 }
 
 /** Whether something happened before an instant. Nodes give whole seconds; what is not known did not. */

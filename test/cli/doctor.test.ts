@@ -145,6 +145,19 @@ describe('nano402 doctor', () => {
     if (verdict === 'failed') expect(told.status).toBe(3)
   })
 
+  test('looks at each account of a pool: whether it is one, is there once, and is opened', async () => {
+    const url = await serverWith((app, gate) => app.get('/report', gate, report))
+    const fresh = freshAccount()
+    const good = await doctor([`${url}/report`], { NANO402_PAY_TO: `${fresh}, ${account}` })
+    const verdicts = ({ checks }: typeof good) =>
+      checks.flatMap(({ name, verdict }) => (name.includes('account') ? [`${name} ${verdict}`] : []))
+    expect(verdicts(good)).toEqual(['account 1 ok', 'account 2 ok', 'node: account 1 warning', 'node: account 2 ok'])
+    expect(good.of('GET')).toMatchObject({ verdict: 'ok' })
+    const bad = await doctor([], { NANO402_PAY_TO: `${account},nano_1,${account.replace('nano_', 'xrb_')}` })
+    expect(verdicts(bad).slice(0, 3)).toEqual(['account 1 ok', 'account 2 failed', 'account 3 failed'])
+    expect(bad.of('account 3')?.says).toMatch(/is there twice/)
+  })
+
   test('looks at each node for itself, and tells one that is behind the others', async () => {
     served.devnet.faults.lie = (action, answer) =>
       action === 'telemetry' ? { ...answer, cemented_count: '9000000' } : answer

@@ -96,10 +96,10 @@ describe('nano402 reconcile', () => {
     const { bought, amount, cut } = await aDay()
     const [csv, json] = await Promise.all([run('--csv'), run('--json')])
     const [head, ...rows] = csv.out.trim().split('\n')
-    expect(head).toBe('time,state,amount_raw,amount_xno,payer,hash,attempts,notes')
+    expect(head).toBe('time,state,amount_raw,amount_xno,payer,hash,attempts,notes,account')
     expect(rows).toHaveLength(3)
     const xno = `0.${amount.padStart(30, '0')}`.replace(/0+$/, '')
-    const line = new RegExp(`^20[-\\dT:]+Z,matched,${amount},${xno},${world.buyer.account},${bought},1,$`)
+    const line = new RegExp(`^20[-\\dT:]+Z,matched,${amount},${xno},${world.buyer.account},${bought},1,,${account}$`)
     expect(rows).toContainEqual(expect.stringMatching(line))
     expect(
       json.out
@@ -112,12 +112,43 @@ describe('nano402 reconcile', () => {
       amount: '2000000000000000000000000000',
       xno: '0.002',
       payer: world.buyer.account,
+      account,
       hash: cut,
       attempts: 0,
       notes: ['cut digits'],
     })
     for (const { status, err } of [csv, json])
       expect([status, err]).toEqual([3, expect.stringMatching(/^3 sends since /)])
+  })
+
+  test('looks at every account of a pool, repeated or listed, and says which one was paid', async () => {
+    const [other, unpaid] = [freshAccount(), freshAccount()]
+    const first = open()
+    const bought = await purchase(first, world.buyer)
+    await first.ask(bought.headers)
+    await first.paywall.close()
+    const shop = openShop({ ...world.options, store, payTo: other })
+    await shop.paywall.health()
+    const astray = (await purchase(shop, world.buyer)).hash
+    await shop.paywall.close()
+    const { out, status } = await run('--account', `${other},${unpaid}`, '--account', account)
+    expect(status).toBe(3)
+    const [head = '', ...rows] = out.split('\n')
+    const cell = (hash: string, name: string) =>
+      rows
+        .find((row) => row.includes(hash))
+        ?.slice(head.indexOf(name))
+        .split(' ')[0]
+    for (const [hash, state, paid] of [
+      [bought.hash, 'matched', account],
+      [astray, 'unmatched', other],
+    ] as const)
+      expect([cell(hash, 'STATE'), cell(hash, 'ACCOUNT')]).toEqual([state, paid])
+    expect(out).toMatch(/^2 sends since .*: 1 matched, 1 unmatched$/m)
+    expect(await run('--account', other, '--channels')).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('names one account'),
+    })
   })
 
   test('ends with 0 when there is no payment, and when every payment is matched', async () => {

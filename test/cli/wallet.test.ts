@@ -193,9 +193,41 @@ describe('nano402 wallet', () => {
     await watching.printed(/^Watching nano_/)
     await faucet(accountOf(seed), XNO)
     const [line] = await watching.printed(/\{.*\}\n/)
-    expect(JSON.parse(line)).toEqual({ block: expect.any(String), amount: String(XNO), xno: '1' })
+    const told = { account: accountOf(seed), block: expect.any(String), amount: String(XNO), xno: '1' }
+    expect(JSON.parse(line)).toEqual(told)
     watching.interrupt()
     expect(await watching.ended).toMatchObject({ status: 0 })
+  })
+
+  test('--accounts prints, and pockets side by side, what a pool is paid at', async () => {
+    const seed = newSeed()
+    const env = online(seed)
+    const pool = ['--accounts', '2', '--account-index', '3']
+    const accounts = (await ran(['wallet', 'address', ...pool], { env })).out.trim().split('\n')
+    expect(accounts).toEqual([3, 4].map((index) => publicKeyToAddress(derivePublicKey(derivePrivateKey(seed, index)))))
+    for (const account of accounts) await faucet(account, XNO)
+    const once = await ran(['wallet', 'receive', ...pool], { env })
+    const lines = once.out.trim().split('\n')
+    expect(lines.map((line) => /^Received 1 XNO at (nano_\w+) \(block/.exec(line)?.[1]).sort()).toEqual(
+      accounts.toSorted(),
+    )
+    const watching = start(['wallet', 'receive', '--watch', ...pool, '--ws', served.wsUrl, '--every-ms', '3600000'], {
+      env,
+    })
+    for (const account of accounts) await watching.printed(new RegExp(`Watching ${account}`))
+    for (const account of accounts) await faucet(account, 2n * XNO)
+    for (const account of accounts) await watching.printed(new RegExp(`Received 2 XNO at ${account} \\(block`))
+    watching.interrupt()
+    expect(await watching.ended).toMatchObject({ status: 0 })
+    const balances = await ran(['wallet', 'balance', '--json', ...pool], { env })
+    expect(
+      balances.out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).balance.xno),
+    ).toEqual(['3', '3'])
+    for (const n of ['0', '257', '-1', 'x'])
+      expect(await ran(['wallet', 'address', '--accounts', n], { env })).toMatchObject({ status: 2, out: '' })
   })
 
   test('receive --watch outlives a node that does not answer', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { derivePrivateKey, derivePublicKey, publicKeyToAddress } from 'nano402/nano'
-import { createPhrase, derivePrivateKeyFromPhrase, phraseToSeed, seedToPhrase } from 'nano402/nano/phrase'
+import { createPhrase, derivePrivateKeyFromPhrase, openPhrase, phraseToSeed, seedToPhrase } from 'nano402/nano/phrase'
 import { describe, expect, test } from 'vitest'
 import keys from '../vectors/keys.json' with { type: 'json' }
 import { hex32 } from './arbitraries.ts'
@@ -17,6 +17,12 @@ describe('a recovery phrase', () => {
     const key = derivePrivateKeyFromPhrase(v.mnemonic, v.index, v.passphrase)
     expect(key).toBe(v.privateKey.toUpperCase())
     expect(publicKeyToAddress(derivePublicKey(key))).toBe(v.address)
+  })
+
+  test.each(keys.bip44)('opened once gives the same keys, and refuses the same numbers ($passphrase)', (v) => {
+    const keyOf = openPhrase(v.mnemonic, v.passphrase)
+    expect(v.accounts.map(({ index }) => keyOf(index))).toEqual(v.accounts.map((one) => one.privateKey.toUpperCase()))
+    for (const index of [-1, 0.5, 2 ** 31, Number.NaN]) expect(() => keyOf(index)).toThrow(INVALID_VALUE)
   })
 
   test.each(keys.seedAsMnemonic)('of 24 words spells the seed $seed', ({ seed, mnemonic }) => {

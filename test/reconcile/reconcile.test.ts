@@ -72,6 +72,7 @@ describe('what became of a payment', () => {
     expect(await sends()).toEqual([
       {
         hash,
+        account,
         payer: world.buyer.account,
         amount: BigInt(offer.amount),
         sentAtMs: Math.floor(Date.now() / 1000) * 1000,
