@@ -158,6 +158,9 @@ export function lock(
   return stay({ ...noted, locks: [...account.locks, opened] }, 'locked')
 }
 
+export const lockIn = (account: Account | undefined, channelId: ChannelId): Lock | undefined =>
+  account?.locks.find((one) => one.channelId === channelId)
+
 const replace = (account: Account, lock: Lock, change: Partial<Lock>): Account => ({
   ...account,
   locks: account.locks.map((one) => (one === lock ? { ...lock, ...change } : one)),

@@ -4,7 +4,8 @@ import { NodeUnavailableError, StoreError } from '../errors.ts'
 import type { NanoAddress } from '../nano/index.ts'
 import { accountInfo, blocksInfo, type NanoNode, receivable } from '../rpc/index.ts'
 import { type Account, addsUp, locked } from './account.ts'
-import { type Book, payoutName } from './book.ts'
+import { payoutName } from './book/transfers.ts'
+import type { Book } from './book.ts'
 
 /** What all accounts are owed together, in raw. */
 export interface Owed {
