@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'wallet',
     'issuer/ask.ts',
     'issuer/request.ts',
-    'issuer/issuer.ts',
+    'issuer/views.ts',
     'core/bytes.ts',
     'rpc',
     'nano',

@@ -62,6 +62,8 @@ export interface Account {
   readonly received: bigint
   readonly charged: bigint
   readonly withdrawn: bigint
+  /** What the proofs authorised that it was charged on. */
+  readonly authorized: bigint
   /** Blocks of deposits that are credited and not filed yet. */
   readonly deposits: readonly string[]
   /** Of channels that it pays by, but for those that ended and are filed. */
@@ -86,7 +88,7 @@ export const emptyAccount = (address: NanoAddress): Account => ({
   address,
   keys: [],
   balance: 0n,
-  ...{ deposited: 0n, received: 0n, charged: 0n, withdrawn: 0n },
+  ...{ deposited: 0n, received: 0n, charged: 0n, withdrawn: 0n, authorized: 0n },
   ...{ deposits: [], locks: [], credits: [], withdrawals: [] },
   ...{ filed: 0, lines: [] },
 })
@@ -190,11 +192,13 @@ export function settle(
   order: {
     readonly channelId: ChannelId
     readonly charged: bigint
+    /** What the proof is worth. */
+    readonly authorized: bigint
     readonly proof: string | undefined
     readonly atMs: number
   },
 ): Step<SettleRefusal | 'settled'> {
-  const { channelId, charged, proof, atMs } = order
+  const { channelId, charged, authorized, proof, atMs } = order
   const account = returnExpired(before, atMs)
   const known = account.locks.find((one) => one.channelId === channelId)
   if (known === undefined) return stay(account, 'channel_not_found')
@@ -203,7 +207,8 @@ export function settle(
   if (charged > known.amount) return stay(account, 'exceeds_lock')
   const settled = replace(account, known, { state: 'settled', charged, proof })
   const noted = note(settled, { atMs, kind: 'settle', amount: known.amount - charged, reference: channelId })
-  return stay({ ...noted, charged: account.charged + charged }, 'settled')
+  const sums = { charged: account.charged + charged, authorized: account.authorized + authorized }
+  return stay({ ...noted, ...sums }, 'settled')
 }
 
 /** How the channel ended is filed, and its payee has been credited. */

@@ -8,8 +8,9 @@ import { type NanoAddress, nanoAddress } from '../nano/index.ts'
 import { readText } from '../rpc/http.ts'
 import { parseStrictJson } from '../x402/json.ts'
 import { type Account, locked } from './account.ts'
+import type { Caller } from './callers.ts'
 import { ISSUER_CODES, type IssuerCode, isRefused, type RefusedByIssuer } from './codes.ts'
-import type { Caller, Issuer } from './issuer.ts'
+import type { Issuer } from './issuer.ts'
 import { METRICS_TYPE, metricsText } from './metrics.ts'
 
 /** What the operator of an issuer sees. */

@@ -8,8 +8,8 @@ import { readText } from '../rpc/http.ts'
 import { withDeadline } from '../rpc/wait.ts'
 import { parseStrictJson } from '../x402/json.ts'
 import { ISSUER_CODES } from './codes.ts'
-import type { ChannelView, IssuerInfo, WithdrawalView } from './issuer.ts'
 import { authorizeRequest, type Signer } from './request.ts'
+import type { ChannelView, IssuerInfo, WithdrawalView } from './views.ts'
 
 /** Which issuer is asked, and by whom. */
 export interface IssuerClientOptions {

@@ -18,14 +18,9 @@ export {
   type StatementLine,
 } from './ask.ts'
 export type { Audit, Owed } from './audit.ts'
+export type { Caller } from './callers.ts'
 export { ISSUER_CODES, type IssuerCode, type RefusedByIssuer } from './codes.ts'
-export {
-  type Caller,
-  type ChannelView,
-  createIssuer,
-  type Issuer,
-  type IssuerInfo,
-  type WithdrawalView,
-} from './issuer.ts'
+export { createIssuer, type Issuer } from './issuer.ts'
 export type { IssuerOptions } from './options.ts'
 export { accountSigner, type Signer, sessionSigner, signRelease } from './request.ts'
+export type { ChannelView, IssuerInfo, WithdrawalView } from './views.ts'

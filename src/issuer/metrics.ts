@@ -15,10 +15,11 @@ interface Metric {
 }
 
 /** Reads every account. */
-export async function metricsText(issuer: Pick<Issuer, 'totals' | 'tally'>, rejections: Rejections): Promise<string> {
+export async function metricsText(issuer: Pick<Issuer, 'totals'>, rejections: Rejections): Promise<string> {
   const { accounts, owed } = await issuer.totals()
   const locks = accounts.flatMap((account) => account.locks)
   const charged = accounts.reduce((sum, account) => sum + account.charged, 0n)
+  const authorized = accounts.reduce((sum, account) => sum + account.authorized, 0n)
   const one = (name: string, help: string, value: bigint | number, type: Metric['type'] = 'gauge'): Metric => ({
     ...{ name, type, help, samples: [['', value]] },
   })
@@ -38,12 +39,7 @@ export async function metricsText(issuer: Pick<Issuer, 'totals' | 'tally'>, reje
     one('in_transit_raw', 'Charged, and not credited to the payee yet.', owed.inTransit),
     one('charged_raw', 'What channels were charged, in all.', charged),
     one('refund_due_raw', 'Withdrawals that are not paid out yet.', owed.withdrawals),
-    one(
-      'authorized_raw_total',
-      'What redeemed proofs authorised, since the start.',
-      issuer.tally.authorized,
-      'counter',
-    ),
+    one('authorized_raw', 'What the proofs authorised that channels were charged on, in all.', authorized),
     {
       name: 'rejections_total',
       type: 'counter',

@@ -41,7 +41,12 @@ export interface Locks {
   /** Credits the payee, refunds the rest, and ends the channel. The same again: `settled` again. */
   settle(
     id: ChannelId,
-    claim: { readonly charged: bigint; readonly proof?: string | undefined },
+    claim: {
+      readonly charged: bigint
+      /** What the proof is worth. Default: what is charged. */
+      readonly authorized?: bigint
+      readonly proof?: string | undefined
+    },
   ): Promise<step.SettleRefusal | 'settled'>
   /** Ends what a lock that was settled or returned has begun. Whoever else does it at the same time: it is done once. */
   finish(payer: NanoAddress, lock: step.Lock): Promise<void>
@@ -127,12 +132,12 @@ export function createLocks({ store, accounts, statements, now }: LocksOptions):
       return entry && step.lockIn(await read(entry.payer), id)
     },
 
-    async settle(id, { charged, proof }) {
+    async settle(id, { charged, authorized = charged, proof }) {
       const entry = await channel(id)
       if (entry === undefined) return 'channel_not_found'
       const { payer } = entry
       const result = await change<step.SettleRefusal | 'settled'>(payer, (account) =>
-        step.settle(account, { channelId: id, charged, proof, atMs: now() }),
+        step.settle(account, { channelId: id, charged, authorized, proof, atMs: now() }),
       )
       const lock = step.lockIn(await read(payer), id)
       if (lock && lock.state !== 'open') await finish(payer, lock)
