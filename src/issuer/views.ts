@@ -1,8 +1,8 @@
-/** What an issuer says: about itself, its channels, and withdrawals. Amounts in raw, as decimal text. */
+/** What an issuer says: about itself, its channels, and withdrawals. */
 import type { ChannelId } from '../channel/config.ts'
 import type { BlockHash, NanoAddress } from '../nano/index.ts'
 
-/** What it is, and what it takes. */
+/** What an issuer says about itself. Amounts in raw, as decimal text. */
 export interface IssuerInfo {
   readonly network: string
   /** The Ed25519 key that certificates are signed with: `issuer` in a channel's config. */
@@ -17,7 +17,7 @@ export interface IssuerInfo {
   readonly maxCloseGrace: number
 }
 
-/** A channel, as payer and payee see it. */
+/** A channel, as payer and payee see it. Amounts in raw, as decimal text. */
 export interface ChannelView {
   readonly channelId: ChannelId
   readonly payer: NanoAddress
@@ -31,7 +31,7 @@ export interface ChannelView {
   readonly proof?: unknown
 }
 
-/** A payout to the account on the ledger. */
+/** A payout to the account on the ledger. Amounts in raw, as decimal text. */
 export interface WithdrawalView {
   readonly id: string
   readonly amount: string
