@@ -36,7 +36,7 @@ export interface OfferRules {
   readonly self: NanoAddress
   readonly maxTag: bigint
   /** The account that this origin must be paid at, if that is known. */
-  readonly pinned: NanoAddress | undefined
+  readonly pinned: readonly PublicKey[] | undefined
   readonly nowMs: number
 }
 
@@ -187,7 +187,7 @@ function readDue(
   const expiresAtMs = readExpiry(expiresAt, offer, rules)
   if (addressToPublicKey(payTo) === BURN_KEY) return 'it pays the account that nobody has'
   if (addressToPublicKey(payTo) === addressToPublicKey(rules.self)) return 'it pays our own account'
-  if (rules.pinned !== undefined && addressToPublicKey(payTo) !== addressToPublicKey(rules.pinned)) {
+  if (rules.pinned !== undefined && !rules.pinned.includes(addressToPublicKey(payTo))) {
     return 'it pays another account than the one pinned for this origin'
   }
   if (!Number.isSafeInteger(expiresAtMs)) return 'its expiry is not a time'

@@ -41,8 +41,8 @@ export interface PayerOptions {
   readonly work?: WorkOption
   /** An account to name as representative in every block. Default: the one that the account has; a new account names itself. */
   readonly representative?: string
-  /** Pay an origin only at one account: the first one it was paid at, or the one listed here by its origin. Default: any. */
-  readonly pinPayTo?: 'first-use' | Readonly<Record<string, string>>
+  /** Pay an origin only at one account: the first one it was paid at, or those listed here by its origin. Default: any. */
+  readonly pinPayTo?: 'first-use' | Readonly<Record<string, string | readonly string[]>>
   /** The largest tag amount that is paid on top of a price, in raw. Default 10^20 - 1 (10^-10 XNO), the largest there is. */
   readonly maxTagRaw?: bigint
   /** How long a payment waits for its confirmation before it is shown all the same. Default 15,000. */

@@ -1,21 +1,23 @@
-/** Which account each origin is paid at: the first one it was paid at, or one that was named. */
+/** Which accounts each origin may be paid at: the first one it was paid at, or those that were named. */
 import { ConfigError } from '../errors.ts'
-import { type NanoAddress, nanoAddress } from '../nano/index.ts'
+import { addressToPublicKey, nanoAddress, type PublicKey } from '../nano/index.ts'
 import type { PayerOptions } from './options.ts'
 
+const keyOf = (account: string) => addressToPublicKey(nanoAddress(account))
+
 export function createPins(option: PayerOptions['pinPayTo']) {
-  const pins = new Map<string, NanoAddress>()
+  const pins = new Map<string, readonly PublicKey[]>()
   if (typeof option === 'object') {
-    for (const [url, account] of Object.entries(option)) {
+    for (const [url, accounts] of Object.entries(option)) {
       if (!URL.canParse(url))
         throw new ConfigError('Option pinPayTo lists accounts by origin, such as https://api.example.com.')
-      pins.set(new URL(url).origin, nanoAddress(account))
+      pins.set(new URL(url).origin, [accounts].flat().map(keyOf))
     }
   }
   return {
     get: (origin: string) => pins.get(origin),
     add(origin: string, account: string) {
-      if (option === 'first-use' && !pins.has(origin)) pins.set(origin, nanoAddress(account))
+      if (option === 'first-use' && !pins.has(origin)) pins.set(origin, [keyOf(account)])
     },
   }
 }

@@ -2,6 +2,7 @@ import type { PayerOptions } from 'nano402/client'
 import { generateWork, type NanoAddress, parseXno, type Work } from 'nano402/nano'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { PaymentRequirements } from '../../src/x402/shapes.ts'
+import { freshAccount } from '../support/world.ts'
 import {
   buyerFor,
   devnetForTest,
@@ -210,5 +211,18 @@ describe('a pinned account', () => {
     await expect(payer.fetch(shop.url)).rejects.toMatchObject({ code: 'ERR_NO_PAYABLE_OFFER' })
     pay(shop, OTHER)
     expect((await payer.fetch(shop.url)).status).toBe(200)
+  })
+
+  test('may be one of several, for an API that is paid at a pool', async () => {
+    const devnet = devnetForTest()
+    const shop = await openShop(devnet)
+    const accounts = [freshAccount(), OTHER]
+    const { payer } = await buyerFor(devnet, { pinPayTo: { [shop.origin]: accounts } })
+    for (const account of accounts) {
+      pay(shop, account)
+      expect((await payer.fetch(shop.url)).status).toBe(200)
+    }
+    pay(shop, freshAccount())
+    await expect(payer.fetch(shop.url)).rejects.toMatchObject({ reasons: [expect.stringMatching(/pinned/)] })
   })
 })

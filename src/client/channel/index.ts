@@ -1,7 +1,7 @@
 /** Channels as a payer has them: one deposit, and then any number of requests. Loaded only where the budget allows deposits. */
 import type { ChannelMode } from '../../channel/wire.ts'
 import { InsufficientFundsError, NoPayableOfferError, OverBudgetError } from '../../errors.ts'
-import type { NanoAddress, PrivateKey } from '../../nano/index.ts'
+import type { NanoAddress, PrivateKey, PublicKey } from '../../nano/index.ts'
 import type { Ledger, NanoNode } from '../../rpc/index.ts'
 import type { Wallet } from '../../wallet/wallet.ts'
 import { type ReadBill, readBills } from '../bills.ts'
@@ -51,7 +51,7 @@ export interface ChannelPaymentsOptions {
   /** Chooses an offer of an issuer, by the rules for all offers. */
   readonly choose: (bills: readonly ReadBill[], url: string) => ChosenOffer
   /** The account that an origin must be paid at, if that is known. */
-  readonly pinned: (origin: string) => NanoAddress | undefined
+  readonly pinned: (origin: string) => readonly PublicKey[] | undefined
   readonly onPayee: (origin: string, payTo: string) => void
   readonly approve: (bill: Bill) => boolean | Promise<boolean>
   readonly emit: (event: PayerEvent) => void

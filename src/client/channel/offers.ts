@@ -30,7 +30,7 @@ export interface ChannelRules {
   readonly self: NanoAddress
   readonly refundTo: NanoAddress
   /** The account that this origin must be paid at, if that is known. */
-  readonly pinned: NanoAddress | undefined
+  readonly pinned: readonly PublicKey[] | undefined
   /** How long a channel may live at most. */
   readonly maxTtlSeconds: number
   /** How we pay. */
@@ -100,7 +100,7 @@ function misfitOf({ offer, terms, amount, payee }: ChannelBill, rules: ChannelRu
   if (key === addressToPublicKey(rules.self) || key === addressToPublicKey(rules.refundTo)) {
     return 'its deposits go to our own account'
   }
-  if (rules.pinned !== undefined && key !== addressToPublicKey(rules.pinned)) {
+  if (rules.pinned !== undefined && !rules.pinned.includes(key)) {
     return 'its deposits go to another account than the one pinned for this origin'
   }
   if (unit === 0n || terms.maxK < 1 || unit * BigInt(terms.maxK) > MAX_RAW) return 'its unit is not one'
