@@ -142,8 +142,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['channel', 'custody', 'wallet/work.ts', 'deployment', 'options', 'paywall', 'pricing', 'stores', 'rpc'],
     ...['core', 'x402', 'nano', 'errors', 'npm:hono', 'lru-cache'],
   ],
+  proxy: ['index', 'page', 'core/refresh.ts', 'zod', 'errors', 'npm:httpxy', 'npm:yaml'],
   cli: [
-    ...['facilitator', 'issuer', 'metrics', 'mechanisms/names.ts'],
+    ...['facilitator', 'issuer', 'proxy', 'metrics', 'mechanisms/names.ts'],
     ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'x402', 'secret', 'errors'],
     'npm:@commander-js/extra-typings',
   ],
@@ -151,7 +152,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that may use what only Node has. */
 const isForNode = (path: string) =>
-  path.endsWith('.node.ts') || /^src\/(devnet\/server|stores\/sqlite)\.ts$|^src\/cli\//.test(path)
+  path.endsWith('.node.ts') || /^src\/(devnet\/server|stores\/sqlite)\.ts$|^src\/(cli|proxy)\//.test(path)
 
 const listFiles = (folder: string): readonly string[] =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })

@@ -35,6 +35,7 @@ export default defineConfig({
         text: 'Guides',
         items: [
           { text: 'Production checklist', link: '/guide/production' },
+          { text: 'In front of any API', link: '/guide/proxy' },
           { text: 'Nodes and work', link: '/guide/nodes' },
           { text: 'Redis', link: '/guide/redis' },
           { text: 'Dollars and pools', link: '/prices' },

@@ -10,6 +10,7 @@ import { facilitator } from './facilitator.ts'
 import { inspect } from './inspect.ts'
 import { issuer } from './issuer.ts'
 import { pay } from './pay.ts'
+import { proxy } from './proxy.ts'
 import { reconcile } from './reconcile.ts'
 import { harmless, paint, printJson, printLine, type Terminal } from './terminal.ts'
 import { vendor } from './vendor.ts'
@@ -20,6 +21,7 @@ const COMMANDS: readonly MakeCommand[] = [
   inspect,
   wallet,
   doctor,
+  proxy,
   devnet,
   facilitator,
   issuer,

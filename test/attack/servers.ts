@@ -6,6 +6,7 @@ import { Hono } from 'hono'
 import { createPaywall, type PaywallOptions } from 'nano402'
 import { paywall as onExpress } from 'nano402/express'
 import { paywall as onHono } from 'nano402/hono'
+import { createProxy } from 'nano402/proxy'
 import { type Child, ROOT, startChild } from '../support/child.ts'
 import { listen, listenFetch, type NodeHandler, onExpressError } from '../support/frameworks.ts'
 
@@ -115,6 +116,41 @@ const openNode: Opening = async (options) => {
   return { url, close, handlerRuns: handler.runs }
 }
 
+/** A server that knows of no payment, behind the proxy. It would answer anything below a path that it knows. */
+const openProxy: Opening = async (options) => {
+  const handler = createHandler()
+  const upstream = await listen(async (req, res) => {
+    res.setHeader('X-Secret', 'of the upstream')
+    const { pathname } = new URL(req.url ?? '/', 'http://upstream')
+    if (/^\/free$/i.test(pathname)) {
+      handler.go()
+      return void res.end('free')
+    }
+    const { status, body } = await handler
+      .answer(req.headers['x-handler']?.toString())
+      .catch(() => ({ status: 500, body: 'failed' }))
+    res.writeHead(status).end(body)
+  })
+  const proxy = createProxy({
+    ...options,
+    upstream: upstream.url,
+    routes: [
+      { path: '/report', ...CHEAP },
+      { path: '/premium/*', ...DEAR },
+      { path: '/free', free: true },
+    ],
+  })
+  const url = await proxy.listen({ port: 0 })
+  return {
+    url,
+    handlerRuns: handler.runs,
+    async close() {
+      await proxy.close({ timeoutMs: 1 })
+      await upstream.close()
+    },
+  }
+}
+
 /**
  * An application that Next.js has built, in a process of its own. It has what examples/next installs; its sources are in
  * next/ beside this file, and are built in a folder that goes with it.
@@ -160,5 +196,6 @@ export const openings: Readonly<Record<string, Opening>> = {
   express: openExpress,
   hono: openHono,
   'node:http': openNode,
+  proxy: openProxy,
   next: openNext,
 }

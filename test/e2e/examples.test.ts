@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { invoiceMechanism, signOrder } from '../../examples/own-mechanism/mechanism.ts'
 import { fileStore } from '../../examples/own-store/store.ts'
 import { startChild, startExample } from '../support/child.ts'
+import { listen } from '../support/frameworks.ts'
+import { disposable } from '../support/wait.ts'
 import { challengeOf } from '../support/world.ts'
 
 vi.setConfig({ testTimeout: 60_000 }) // a program takes a while to start where many do
@@ -123,6 +125,18 @@ test('examples/facilitator.ts takes the payments of a server that has no node, n
   expect([response.status, await response.json()]).toEqual([200, { report: 'Sunny.', paidBy: payer.address }])
   const again = await replay(`${server.url}/report`)
   expect([again.status, challengeOf(again).error]).toEqual([402, 'payment_already_spent'])
+})
+
+test('examples/paywall.yaml charges for an API that knows nothing of it', async () => {
+  await using api = disposable(await listen((req, res) => res.end(`${req.url} for ${req.headers['nano402-payer']}`)))
+  const args = ['proxy', '--upstream', api.url, '--config', 'examples/paywall.yaml', '--port', '0']
+  await using proxy = startChild(process.execPath, ['dist/node/src/cli/main.js', ...args], { env })
+  const [, url] = await proxy.printed(/Proxy at (\S+) /)
+  expect(await (await fetch(`${url}/free`)).text()).toBe('/free for undefined')
+  const response = await payer.fetch(`${url}/items/7`)
+  expect([response.status, await response.text()]).toEqual([200, `/items/7 for ${payer.address}`])
+  expect((await replay(`${url}/items/7`)).status).toBe(402)
+  expect((await fetch(`${url}/anything`)).status).toBe(404)
 })
 
 describe('examples/own-store', () => {
