@@ -44,7 +44,6 @@ export default defineConfig({
           { text: 'Agents with budgets', link: '/guide/agents' },
           { text: 'Testing your paid API', link: '/guide/testing' },
           { text: 'A page for people', link: '/page' },
-          { text: 'Dollars, several accounts', link: '/prices' },
           { text: 'Other x402 packages', link: '/x402' },
         ],
       },

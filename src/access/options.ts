@@ -17,6 +17,7 @@ export type Asked<T> = (request: AccessView) => T | Promise<T>
 /** Why a request is refused: a sentence, or one with a code of yours. */
 export type InvalidReason = string | { readonly code: string; readonly detail: string }
 
+/** What one payment buys where it buys more than one request. */
 export interface PassOptions {
   /** How many requests one payment buys, the one that it comes with included. At least 2. */
   readonly uses: number
@@ -33,6 +34,7 @@ export interface PassOptions {
   readonly path?: string
 }
 
+/** Requests that are free, so many a day. */
 export interface FreeOptions {
   /** How many requests of one key are free, each day (UTC). */
   readonly perDay: number
