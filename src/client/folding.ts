@@ -1,16 +1,17 @@
 /** A journal grows with each payment: how it is made shorter, and what it says of each channel. */
 import type { Acknowledged } from '../channel/wire.ts'
 import type { JournalEntry, Progress } from './journal.ts'
+import { isPastUse } from './payment.ts'
 
 const DAY_MS = 86_400_000
 /**
  * Shortens a list of entries without changing what a payer reads from it: the last entry of each payment is kept, one that
- * moved nothing is dropped, and what ended more than a day ago is added up per origin and account. Payments in a channel
+ * moved nothing is dropped, and what ended more than a day ago, or is past use, is added up per origin and account. Payments in a channel
  * are added up per hour as soon as they end, and how far they went is noted with their channel.
  */
 export function foldEntries(entries: readonly JournalEntry[], nowMs: number): readonly JournalEntry[] {
   const folded = new Map<string, JournalEntry>()
-  const last = lastOfEach(entries)
+  const last = lastOfEach(entries).map((entry) => (isPastUse(entry, nowMs) ? withoutProof(entry) : entry))
   const progress = progressOf(last)
   for (const entry of last) {
     const id = placeOf(entry, nowMs)
@@ -31,6 +32,10 @@ function placeOf(entry: JournalEntry, nowMs: number): string | undefined {
   const sum = `sum ${origin} ${payTo}`
   if (atMs < nowMs - DAY_MS) return sum
   return inChannel ? `${sum} ${Math.floor(atMs / HOUR_MS)}` : hash
+}
+
+function withoutProof({ unfinished, ...entry }: JournalEntry): JournalEntry {
+  return entry
 }
 
 const add = (sum: JournalEntry, { amount, atMs }: JournalEntry): JournalEntry => ({

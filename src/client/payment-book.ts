@@ -4,7 +4,7 @@ import type { Wallet } from '../wallet/wallet.ts'
 import type { Budget, Release } from './budget.ts'
 import type { PayerEvent } from './events.ts'
 import type { Journal, JournalEntry, PaymentState } from './journal.ts'
-import { blockOf, isHandedOut, isOpen, type OpenEntry, type Payment } from './payment.ts'
+import { blockOf, isHandedOut, isOpen, isPastUse, type OpenEntry, type Payment } from './payment.ts'
 
 export interface PaymentBookOptions {
   readonly wallet: Pick<Wallet, 'recover'>
@@ -31,7 +31,7 @@ export interface PaymentBook {
   idle(): readonly Payment[]
   /** Notes how far a payment has come. */
   mark(payment: Payment, state: PaymentState): Promise<void>
-  /** Ends those that were handed over and refused, where the ledger shows now what became of them. */
+  /** Ends those that were handed over and refused, where the ledger shows now what became of them; drops those that are past use. */
   recount(): Promise<void>
 }
 
@@ -69,7 +69,7 @@ export function createPaymentBook(options: PaymentBookOptions): PaymentBook {
       const release = isCounted
         ? budget.count(new URL(entry.origin).host, parseRaw(entry.amount), entry.atMs)
         : undefined
-      if (release && isOpen(entry)) track(entry, release)
+      if (release && isOpen(entry) && !isPastUse(entry, Date.now())) track(entry, release)
       onEntry(entry, release)
     }
   }
@@ -100,6 +100,8 @@ export function createPaymentBook(options: PaymentBookOptions): PaymentBook {
 
   /** A block that was handed over and refused: it can still be published, so it counts until another takes its place. */
   async function recount() {
+    // The journal drops them by itself.
+    for (const [hash, { entry, inHand }] of open) if (!inHand && isPastUse(entry, Date.now())) open.delete(hash)
     for (const tracked of [...open.values()].filter(({ entry }) => entry.state === 'refused')) {
       const fate = await wallet.recover(blockOf(tracked.payment), { mayPublish: false }).catch(() => 'undecided')
       if (fate === 'void') await end(tracked, 'void')
@@ -107,7 +109,7 @@ export function createPaymentBook(options: PaymentBookOptions): PaymentBook {
     }
   }
 
-  const isFree = ({ entry, inHand }: Tracked) => !inHand && entry.state !== 'refused'
+  const isFree = ({ entry, inHand }: Tracked) => !inHand && entry.state !== 'refused' && !isPastUse(entry, Date.now())
   const taken = (tracked: Tracked | undefined) => {
     if (tracked === undefined || !isFree(tracked)) return undefined
     tracked.inHand = true

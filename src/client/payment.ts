@@ -55,6 +55,15 @@ export type OpenEntry = JournalEntry & { readonly unfinished: NonNullable<Journa
 
 export const isOpen = (entry: JournalEntry): entry is OpenEntry => entry.unfinished !== undefined
 
+/** For so long after its offer ran out a payment is kept to be shown: twice as long as a server takes it by default. */
+const KEEP_MS = 2 * 86_400_000
+
+/** Whether it was paid so long ago that nothing is to be had for it any more. What it cost still counts. */
+export const isPastUse = ({ state, unfinished }: JournalEntry, nowMs: number): boolean =>
+  (state === 'published' || state === 'confirmed') &&
+  unfinished !== undefined &&
+  nowMs > unfinished.expiresAtMs + KEEP_MS
+
 /** Whether somebody else may still publish its block. */
 export const isHandedOut = ({ state, unfinished }: OpenEntry) => state === 'signed' && unfinished.publisher === 'server'
 

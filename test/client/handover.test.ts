@@ -1,7 +1,7 @@
 /** Paying for a client that asks and presents by itself. */
 import { memoryJournal } from 'nano402/client'
 import { parseXno } from 'nano402/nano'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { decodePaymentRequired } from '../../src/x402/headers.ts'
 import { buyerFor, devnetForTest, OTHER, offerOf, openShop, sentBy } from './support.ts'
 
@@ -61,6 +61,19 @@ describe('an offer that is handed to the payer', () => {
     expect(await payer.unfinished()).toMatchObject([{ kind: 'payment', proof: paid.proof }, { proof: other.proof }])
     expect(await (await payer.present(paid.proof, shop.url)).text()).toBe('paid GET /report ')
     await other.delivered()
+    expect(await payer.unfinished()).toEqual([])
+  })
+
+  test('that nobody says was served is listed for two days after its offer ran out, and counts for ever', async () => {
+    const { payer } = await open({ budget: { perRequest: '0.01', total: '0.002' } })
+    onTestFinished(() => void vi.useRealTimers())
+    await payer.pay(offer())
+    const later = async (hours: number) => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 })
+      return payer.unfinished()
+    }
+    expect([await later(48), await later(1)]).toEqual([[expect.objectContaining({ kind: 'payment' })], []])
+    await expect(payer.pay(offer())).rejects.toMatchObject({ code: 'ERR_OVER_BUDGET' })
     expect(await payer.unfinished()).toEqual([])
   })
 

@@ -72,6 +72,22 @@ describe.each(KINDS)('%s', (_, make) => {
     expect(await reopen().load()).toEqual([])
   })
 
+  test('forgets the proof of a payment that is past use, and not what it cost; one that may not be published stays', async () => {
+    const { journal, reopen } = await make()
+    const pastUse = { atMs: Date.now() - 3 * DAY_MS, state: 'confirmed' } as const
+    const ranOut = { ...openEntry('X').unfinished, expiresAtMs: Date.now() - 1.9 * DAY_MS } as never
+    await journal.put(openEntry('A', pastUse))
+    await journal.put(openEntry('B', { ...pastUse, state: 'published' }))
+    await journal.put(openEntry('C', { ...pastUse, state: 'signed' }))
+    await journal.put(openEntry('D', { ...pastUse, unfinished: ranOut }))
+    const kept = await reopen().load()
+    expect(kept.map(({ hash, amount, unfinished }) => [hash, amount, unfinished !== undefined])).toEqual([
+      ['sum https://a.example nano_1', '10', false],
+      ['C', '5', true],
+      ['D', '5', true],
+    ])
+  })
+
   test('adds up what ended long ago, and keeps what did not end', async () => {
     const { journal, reopen } = await make()
     const old = { atMs: Date.now() - DAY_MS - 1 }
