@@ -48,6 +48,8 @@ export type PayerEvent =
       readonly charged: bigint
       readonly left: bigint
     }
+  /** What was left with an issuer was paid out to the account: seen on the ledger. In raw. */
+  | { readonly type: 'issuer-paid-out'; readonly issuer: string; readonly amount: bigint; readonly hash: BlockHash }
   /** The server said that the channel stands otherwise, which was checked and taken over. */
   | { readonly type: 'channel-corrected'; readonly channelId: string; readonly refusal: string }
   /** Nothing more is paid in the channel, because what the server said of it cannot be true. */

@@ -89,7 +89,8 @@ export interface ChannelNote extends Progress {
   /** The first one opened it. `credited`: the payee acknowledged it. */
   readonly deposits: readonly {
     readonly amount: string
-    readonly block: StateBlockJson
+    /** Left out: it was locked out of what the account had with an issuer already. */
+    readonly block?: StateBlockJson
     readonly credited: boolean
     /** The issuer's, if it went to one: it is paid by this, and shown there. */
     readonly offer?: PaymentRequirements
@@ -141,7 +142,10 @@ function isChannelNote(value: unknown): boolean {
     isUrl(url) &&
     typeof method === 'string' &&
     Array.isArray(deposits) &&
-    deposits.every((deposit) => isFields(deposit) && isAmount(deposit.amount) && isFields(deposit.block))
+    deposits.every(
+      (deposit) =>
+        isFields(deposit) && isAmount(deposit.amount) && (deposit.block === undefined || isFields(deposit.block)),
+    )
   )
 }
 

@@ -7,7 +7,7 @@ import { createWorkSource } from '../wallet/work.ts'
 import type { PaymentRequirements } from '../x402/shapes.ts'
 import type { ReadBill } from './bills.ts'
 import { createBudget } from './budget.ts'
-import type { ChannelInfo, ChannelPayments, ClosedChannel, LoadedEntry } from './channel/index.ts'
+import type { ChannelInfo, ChannelPayments, ChannelRefund, ClosedChannel, LoadedEntry } from './channel/index.ts'
 import { createConfirm } from './confirm.ts'
 import type { PayerEvent } from './events.ts'
 import { createPayingFetch } from './fetch.ts'
@@ -92,8 +92,13 @@ export interface Payer {
    */
   closeChannels(origin?: string): Promise<readonly ClosedChannel[]>
   /**
+   * Says where the money of each channel is, without a word of its payee, which may be gone: looks for refunds on the ledger, and
+   * asks issuers. A channel whose refund is found is closed.
+   */
+  reconcile(): Promise<readonly ChannelRefund[]>
+  /**
    * Finds channels that the journal does not know, because it was lost: deposits that this account made are looked up on the
-   * ledger, and the payee behind the URL is asked how they stand. They go on as if they had been known, and can be closed.
+   * ledger, locks are asked of the issuer, and the payee behind the URL is asked how they stand. They go on as if they had been known, and can be closed.
    *
    * @throws `NoPayableOfferError` (`ERR_NO_PAYABLE_OFFER`) when no channel is offered there.
    */
@@ -234,6 +239,10 @@ export function createPayer(options: PayerOptions): Payer {
     async closeChannels(origin) {
       use()
       return (await knownChannels())?.close(origin) ?? []
+    },
+    async reconcile() {
+      use()
+      return (await knownChannels())?.reconcile() ?? []
     },
     async recoverChannels(url) {
       use()

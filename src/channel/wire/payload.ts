@@ -77,6 +77,7 @@ export type StatePayload =
   | { readonly type: 'state'; readonly channelId: ChannelId; readonly mac: string }
   | {
       readonly type: 'state'
+      /** Of its deposit; with an issuer, the channel's id. */
       readonly blockHash: BlockHash
       /** Not older, nor newer, than five minutes. */
       readonly issuedAt: number

@@ -64,19 +64,19 @@ export function createAcknowledging({ key, issuing, talk, emit }: AcknowledgingO
     if (first === undefined) throw new Error('unreachable: a channel without a deposit')
     const { config, prover } = tab
     const evidence =
-      config.custodian === 'issuer'
+      first.hash === undefined || config.custodian === 'issuer'
         ? { certificate: { ...(await issuing.lock(tab)) } }
         : { blockHash: first.hash, authorization: authorizeOpening(config, first.hash, key) }
     const payload = { type: 'open', config, macKey: prover.macKey, ...evidence } as const
     const { outcome } = await acknowledged(tab, 'open', payload)
     if (outcome.channelState.phase !== 'open') throw distrust(tab, 'open_state_untrue')
-    await tab.become('open', first.hash)
+    await tab.become('open')
     emit({ type: 'channel-opened', channelId: tab.id, origin: tab.origin, deposit: first.amount })
   }
 
   async function topUps(tab: Tab): Promise<void> {
     for (const { hash, amount, credited } of tab.deposits) {
-      if (credited) continue
+      if (credited || hash === undefined) continue
       const mac = tab.prover.macOf({ topUp: hash })
       await acknowledged(tab, 'topup', { type: 'topup', channelId: tab.id, blockHash: hash, mac })
       await tab.credit(hash)
@@ -96,7 +96,8 @@ export function createAcknowledging({ key, issuing, talk, emit }: AcknowledgingO
   async function askToRecover(tab: Tab): Promise<Stated | string> {
     const evidence = tab.evidence()
     const [first] = tab.deposits
-    if (evidence === undefined || first === undefined || tab.config.custodian === 'issuer') return 'channel_not_found'
+    if (evidence === undefined || first?.hash === undefined || tab.config.custodian === 'issuer')
+      return 'channel_not_found'
     const { config, prover } = tab
     const proof = { blockHash: first.hash, authorization: authorizeOpening(config, first.hash, key) }
     const payload = { type: 'open', config, macKey: prover.macKey, ...proof, acknowledged: evidence } as const

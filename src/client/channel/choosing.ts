@@ -30,7 +30,7 @@ export function createChoosing({ tabs, opening, close }: ChoosingOptions): Choos
   async function tabFor(bill: ChannelBill, request: RepeatableRequest): Promise<Tab> {
     const { origin } = new URL(request.url)
     const place = `${origin} ${bill.payee}`
-    const liar = [...tabs].find((tab) => tab.origin === origin && tab.distrusted() !== undefined)
+    const liar = [...tabs].find((tab) => isLiar(tab, origin, bill))
     if (liar) {
       throw new NoPayableOfferError(`No deposit is made at ${origin}: of an earlier one it said what cannot be true.`)
     }
@@ -67,4 +67,11 @@ export function createChoosing({ tabs, opening, close }: ChoosingOptions): Choos
   }
 
   return { find, tabFor }
+}
+
+/** Whether nothing is deposited for a channel of this origin, or with this issuer, because of what either said of an earlier one. */
+function isLiar(tab: Tab, origin: string, { terms }: ChannelBill): boolean {
+  const reason = tab.distrusted()
+  if (reason === undefined) return false
+  return tab.origin === origin || (reason.startsWith('issuer_') && tab.config.issuer === terms.issuer?.publicKey)
 }

@@ -1,14 +1,10 @@
 /** How a channel ends: no payment begins any more, those under way end, and the refund is looked for on the ledger. */
-import type { Release } from '../../channel/wire.ts'
-import { ChannelError } from '../../errors.ts'
-import { addressToPublicKey, type BlockHash, blockHash, type Raw, raw } from '../../nano/index.ts'
-import type { Ledger } from '../../rpc/index.ts'
+import { type BlockHash, type Raw, raw } from '../../nano/index.ts'
 import type { PayerEvent } from '../events.ts'
-import { type Acknowledging, lost } from './acknowledging.ts'
-import type { Issuing } from './issuing.ts'
+import { distrust, type Ended, type Ending, failure } from './ending.ts'
 import type { Opening } from './opening.ts'
+import type { Refunds } from './refunds.ts'
 import type { Tab } from './tab.ts'
-import type { Talk } from './talk.ts'
 
 /** A channel that was closed. Amounts in raw. */
 export interface ClosedChannel {
@@ -24,136 +20,85 @@ export interface ClosedChannel {
   readonly unacknowledged?: bigint
 }
 
-/** How a channel ended, as whoever holds the deposit says it. */
-interface Ended {
-  readonly deposited: bigint
-  readonly charged: bigint
+/** Where the money of a channel is. */
+export interface ChannelRefund {
+  readonly channelId: string
+  readonly origin: string
+  readonly payee: string
+  /**
+   * `open`: payments go on. `refunded`: the block is on the ledger, confirmed, and the channel is closed. `awaited`: whoever
+   * holds the deposit has until `dueAtMs`. `overdue`: that is over.
+   */
+  readonly state: 'open' | 'refunded' | 'awaited' | 'overdue'
+  /** What came back, or has to come back at least, in raw. */
+  readonly amount: Raw
   readonly refund: BlockHash | undefined
+  /** Unix time in ms. */
+  readonly dueAtMs: number
 }
 
 export interface ClosingOptions {
-  readonly talk: Talk
-  readonly ledger: Ledger
-  readonly issuing: Pick<Issuing, 'end' | 'withdraw'>
+  readonly ending: Ending
+  readonly refunds: Refunds
   readonly opening: Pick<Opening, 'resume'>
-  readonly acknowledging: Pick<Acknowledging, 'remind'>
-  readonly confirmTimeoutMs: number
-  readonly retryForMs: number
   readonly emit: (event: PayerEvent) => void
   readonly tabs: Set<Tab>
 }
 
-const PAUSE_MS = 250
+export interface Closing {
+  /** Closes it; undefined: its deposit was never made. Calls side by side are one. */
+  close(tab: Tab): Promise<ClosedChannel | undefined>
+  /** Looks where its money is, without a word of its payee; found on the ledger, it is closed. */
+  look(tab: Tab): Promise<ChannelRefund>
+}
 
-export function createClosing(options: ClosingOptions) {
-  const { talk, ledger, issuing, opening, acknowledging, confirmTimeoutMs, retryForMs, emit, tabs } = options
+/** A payee looks for what has expired every minute; this is for one that was down. */
+const LATE_MS = 3_600_000
+/** Until then an issuer keeps a lock that nobody redeems, unless it says otherwise. */
+const SETTLE_MS = 86_400_000
+
+export function createClosing({ ending, refunds, opening, emit, tabs }: ClosingOptions): Closing {
   const underWay = new Map<Tab, Promise<ClosedChannel | undefined>>()
-  /** A refund is of one channel. */
-  const refunds = new Set<BlockHash>()
+  const isWithIssuer = ({ config }: Tab) => config.custodian === 'issuer'
 
-  const failure = (tab: Tab, reason: string, cause?: unknown) =>
-    new ChannelError(
-      `The channel with ${tab.origin} is not closed yet (${reason}). It is closed by itself when it expires; close again to see to it.`,
-      { channelId: tab.id, reason },
-      cause === undefined ? undefined : { cause },
-    )
-  const distrust = (tab: Tab, reason: string) => {
-    tab.distrust(reason)
-    return failure(tab, reason)
+  /** The refund that a payee made and did not tell us of, or not so that it can be believed. */
+  async function findRefund(tab: Tab): Promise<Ended | undefined> {
+    const way = { from: tab.config.payee, to: tab.config.refundTo }
+    const found = await refunds.find(way, (amount) => tab.explain(amount) !== undefined)
+    const explained = found && tab.explain(found.amount)
+    return explained && { ...explained, refund: found.hash }
   }
 
-  /** Closed by its payee, which does not know it any more, or knows that it had known it. */
-  async function refuse(tab: Tab, code: string): Promise<ChannelError> {
-    if (code === 'channel_not_found') await acknowledging.remind(tab)
-    else if (code === 'channel_recovering') tab.retire('recovering')
-    else return failure(tab, code)
-    return lost(tab)
-  }
-
-  /** What the payee says was deposited and charged in all, and the block by which the rest went back. */
-  async function ask(tab: Tab): Promise<Ended> {
-    const deadlineMs = performance.now() + retryForMs
-    for (;;) {
-      const before = tab.known()
-      const payload = { type: 'close', channelId: tab.id, mac: tab.prover.macOf('close') } as const
-      const answer = await talk(tab, { payload })
-      if (answer.kind === 'again') throw failure(tab, answer.code, answer.cause)
-      if (answer.kind === 'refused') throw await refuse(tab, answer.code)
-      const stated = await tab.read(answer.extra, before)
-      if (typeof stated === 'string') throw distrust(tab, `close_${stated}`)
-      const { phase, refund } = stated.outcome.channelState
-      const hash = refund ?? answer.transaction
-      const { deposit, charged } = stated
-      if (hash !== '') return { deposited: deposit, charged, refund: blockHash(hash) }
-      if (phase === 'closed') return { deposited: deposit, charged, refund: undefined }
-      if (performance.now() + PAUSE_MS > deadlineMs) throw failure(tab, 'refund_pending')
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
-    }
-  }
-
-  /** What the payee released; undefined when it does not answer, or not truly. */
-  async function askForRelease(tab: Tab): Promise<Release | undefined> {
-    const before = tab.known()
-    const payload = { type: 'close', channelId: tab.id, mac: tab.prover.macOf('close') } as const
-    const answer = await talk(tab, { payload })
-    if (answer.kind !== 'done') return undefined
-    const stated = await tab.read(answer.extra, before)
-    const reason = typeof stated === 'string' ? stated : undefined
-    const release = typeof stated === 'string' ? undefined : stated.outcome.release
-    if (typeof stated === 'object' && release?.amount === String(stated.charged)) return release
-    tab.distrust(`close_${reason ?? 'release_untrue'}`)
-    return undefined
-  }
-
-  /** Ends it at the issuer, which needs the payee's release before the channel's time is over, and has the rest paid out. */
-  async function askIssuer(tab: Tab): Promise<Ended> {
-    const deadlineMs = performance.now() + retryForMs
-    const ended = await issuing.end(tab, await askForRelease(tab))
-    if (ended.state === 'open') throw failure(tab, 'not_released')
-    const charged = ended.state === 'settled' ? BigInt(ended.charged) : 0n
-    if (charged > tab.authorized()) throw distrust(tab, 'settled_too_much')
-    const deposited = tab.deposited()
-    const left = deposited - charged
-    for (;;) {
-      const paid = left > 0n ? await issuing.withdraw(tab, left) : undefined
-      if (paid?.state !== 'pending') return { deposited, charged, refund: paid?.block }
-      if (performance.now() + PAUSE_MS > deadlineMs) throw failure(tab, 'refund_pending')
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
-    }
-  }
-
-  /** Is it there, confirmed, from the payee, to where it belongs, and of exactly this amount? */
+  /** Is it there, confirmed, from who holds the deposit, to where it belongs, and of exactly this amount? */
   async function check(tab: Tab, hash: BlockHash, amount: bigint): Promise<void> {
-    const found = await ledger.waitConfirmed(hash, { timeoutMs: confirmTimeoutMs })
-    if (!found?.confirmed) throw failure(tab, 'refund_unconfirmed')
-    const { block, sent } = found
-    const { refundTo } = tab.config
-    const isRefund =
-      block.type === 'state' &&
-      sent === amount &&
-      block.link === addressToPublicKey(refundTo) &&
-      addressToPublicKey(block.account) === tab.deposits[0]?.block.link && // who holds the deposit
-      !refunds.has(hash)
-    if (!isRefund) throw distrust(tab, 'refund_untrue')
-    refunds.add(hash)
+    const way = { from: await ending.holderOf(tab), to: tab.config.refundTo }
+    const taken = await refunds.take(hash, { ...way, amount })
+    if (taken === 'unconfirmed') throw failure(tab, 'refund_unconfirmed')
+    if (taken === 'untrue') throw distrust(tab, 'refund_untrue')
   }
 
-  async function settle(tab: Tab): Promise<ClosedChannel | undefined> {
+  /** What whoever holds the deposit says, where it is found to be true. Undefined: the deposit was never made. */
+  async function end(tab: Tab): Promise<Ended | undefined> {
     if (tab.phase() !== 'recovering') {
       const isMade = await opening.resume(tab).catch((error: unknown) => {
         // With an issuer, it does not take the payee to have a deposit back that it does not acknowledge.
-        if (tab.config.custodian === 'payee') throw error
+        if (!isWithIssuer(tab)) throw error
         return true
       })
       if (!isMade) return undefined
       if (tab.phase() !== 'closing') await tab.become('closing')
     }
     while (tab.underWay() > 0) await tab.freed()
-    const { deposited, charged, refund } = await (tab.config.custodian === 'issuer' ? askIssuer(tab) : ask(tab))
+    const ended = await (isWithIssuer(tab) ? ending.askIssuer(tab) : ending.askPayee(tab))
+    const { deposited, charged, refund } = ended
+    if (refund !== undefined) await check(tab, refund, deposited - charged)
+    else if (deposited > charged && !isWithIssuer(tab)) throw distrust(tab, 'refund_untrue')
+    return ended
+  }
+
+  async function conclude(tab: Tab, { deposited, charged, refund }: Ended): Promise<ClosedChannel> {
     const unacknowledged = tab.deposited() - deposited
     const refunded = raw(deposited - charged)
-    if (refunded > 0n && refund === undefined && tab.config.custodian === 'payee') throw distrust(tab, 'refund_untrue')
-    if (refund !== undefined) await check(tab, refund, refunded)
     tab.conclude(charged)
     tabs.delete(tab)
     await tab.become('closed')
@@ -162,12 +107,49 @@ export function createClosing(options: ClosingOptions) {
     return unacknowledged > 0n ? { ...closed, unacknowledged } : closed
   }
 
-  /** Closes it; undefined: its deposit was never made. Calls side by side are one. */
-  return function close(tab: Tab): Promise<ClosedChannel | undefined> {
+  async function settle(tab: Tab): Promise<ClosedChannel | undefined> {
+    const ended = await end(tab).catch(async (error: unknown) => {
+      const found = isWithIssuer(tab) ? undefined : await findRefund(tab).catch(() => undefined)
+      if (found === undefined) throw error
+      return found
+    })
+    return ended && conclude(tab, ended)
+  }
+
+  function close(tab: Tab): Promise<ClosedChannel | undefined> {
     const known = underWay.get(tab)
     if (known) return known
     const closing = settle(tab).finally(() => underWay.delete(tab))
     underWay.set(tab, closing)
     return closing
+  }
+
+  /** What an issuer says, where it is found to be true. */
+  async function seen(tab: Tab): Promise<Ended> {
+    const ended = await ending.askIssuer(tab, { leavePayee: true })
+    if (ended.refund !== undefined) await check(tab, ended.refund, ended.deposited - ended.charged)
+    return ended
+  }
+
+  return {
+    close,
+    async look(tab) {
+      const { id: channelId, origin, config, expiresAtMs } = tab
+      const dueAtMs = expiresAtMs + 1_000 * config.closeGrace + (isWithIssuer(tab) ? SETTLE_MS : LATE_MS)
+      const about = { channelId, origin, payee: config.payee, dueAtMs }
+      const isOpen = (tab.phase() === 'open' || tab.phase() === 'opening') && Date.now() < expiresAtMs
+      if (isOpen) return { ...about, state: 'open', amount: raw(tab.least()), refund: undefined }
+      const ended = await (isWithIssuer(tab) ? seen(tab).catch(() => undefined) : findRefund(tab))
+      if (ended) {
+        const { refunded: amount, refund } = await conclude(tab, ended)
+        return { ...about, state: 'refunded', amount, refund }
+      }
+      return {
+        ...about,
+        state: Date.now() < dueAtMs ? 'awaited' : 'overdue',
+        amount: raw(tab.least()),
+        refund: undefined,
+      }
+    },
   }
 }

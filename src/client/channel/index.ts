@@ -14,21 +14,25 @@ import { discard } from '../present.ts'
 import type { RepeatableRequest } from '../request.ts'
 import type { Unfinished } from '../unfinished.ts'
 import { createAcknowledging } from './acknowledging.ts'
+import { createBalances } from './balances.ts'
 import { createChoosing } from './choosing.ts'
-import { type ClosedChannel, createClosing } from './closing.ts'
+import { type ChannelRefund, type ClosedChannel, createClosing } from './closing.ts'
 import { createDeposits } from './deposits.ts'
+import { createEnding } from './ending.ts'
 import { type ChannelInfo, infoOf, unfinishedOf } from './info.ts'
 import { createIssuing, type IssuerTerms } from './issuing.ts'
+import { createLeftovers } from './leftovers.ts'
 import { type ChannelBill, type ChannelRules, findChannelBill } from './offers.ts'
 import { createOpening } from './opening.ts'
 import { createPaying, type Paid } from './paying.ts'
 import { createRecovering } from './recovering.ts'
+import { createRefunds } from './refunds.ts'
 import { type LoadedEntry, restoreTabs } from './restoring.ts'
 import { createStanding } from './standing.ts'
 import { createStreams } from './stream.ts'
 import { createTalk } from './talk.ts'
 
-export type { ClosedChannel } from './closing.ts'
+export type { ChannelRefund, ClosedChannel } from './closing.ts'
 export type { ChannelInfo } from './info.ts'
 export type { LoadedEntry } from './restoring.ts'
 
@@ -68,6 +72,8 @@ export interface ChannelPayments {
     bills: readonly ReadBill[],
   ): Promise<Response | { readonly unpaid: Error | undefined }>
   list(): readonly ChannelInfo[]
+  /** Where the money of each channel is, without a word of its payee. */
+  reconcile(): Promise<readonly ChannelRefund[]>
   /** Payments that no call works on, and channels with money in them. */
   unfinished(): readonly Unfinished[]
   /** Closes all channels, or those with one origin. Rejects with the first failure, when all have been seen to. */
@@ -100,6 +106,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
   const issuing = createIssuing({ key, issuers, fetch, retryForMs, choose: options.choose })
   const standing = createStanding(talk)
   const acknowledging = createAcknowledging({ key, issuing, talk, emit })
+  const balances = createBalances(issuing, tabs)
   const opening = createOpening({
     ...{
       key,
@@ -111,6 +118,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
       journal,
       deposits,
       issuing,
+      balances,
       acknowledging,
       approve,
       emit,
@@ -135,23 +143,16 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
     metered: createStreams({ standing, budget, opening }),
     onBill: remember,
   })
-  const close = createClosing({
-    talk,
-    ledger,
-    issuing,
-    opening,
-    acknowledging,
-    confirmTimeoutMs,
-    retryForMs,
-    emit,
-    tabs,
-  })
+  const refunds = createRefunds({ node: options.node, ledger, confirmTimeoutMs })
+  const ending = createEnding({ talk, issuing, acknowledging, retryForMs })
+  const closing = createClosing({ ending, refunds, opening, emit, tabs })
+  const withdrawLeftovers = createLeftovers({ self: wallet.address, issuing, balances, refunds, emit })
 
   const recover = createRecovering({
-    ...{ key, wallet, node: options.node, ledger, journal, budget, network, talk, tabs, onDistrust },
+    ...{ key, wallet, node: options.node, ledger, journal, budget, network, talk, issuing, tabs, onDistrust },
   })
 
-  const { find, tabFor } = createChoosing({ tabs, opening, close })
+  const { find, tabFor } = createChoosing({ tabs, opening, close: closing.close })
 
   return {
     async early(request) {
@@ -197,13 +198,15 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
     },
 
     list: () => [...tabs].map(infoOf),
+    reconcile: () => Promise.all([...tabs].map(closing.look)),
     unfinished: () => [...tabs].flatMap(unfinishedOf),
 
     async close(origin) {
       const wanted = [...tabs].filter((tab) => origin === undefined || tab.origin === origin)
-      const closed = await Promise.allSettled(wanted.map(close))
+      const closed = await Promise.allSettled(wanted.map(closing.close))
       const failed = closed.find((one) => one.status === 'rejected')
       if (failed) throw failed.reason
+      if (origin === undefined) await withdrawLeftovers()
       return closed.flatMap((one) => (one.status === 'fulfilled' ? (one.value ?? []) : []))
     },
 

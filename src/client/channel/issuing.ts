@@ -5,11 +5,20 @@
  */
 import { type Certificate, createCertificateCheck } from '../../channel/certificate.ts'
 import type { ChannelOffer, Release } from '../../channel/wire.ts'
+import { randomHex } from '../../core/bytes.ts'
 import { ChannelError, ConfigError, IssuerError, NoPayableOfferError } from '../../errors.ts'
 import { createIssuerClient, type IssuerClient } from '../../issuer/ask.ts'
 import { accountSigner } from '../../issuer/request.ts'
-import type { ChannelView, WithdrawalView } from '../../issuer/views.ts'
-import { hashBlock, type NanoAddress, type PrivateKey, type Raw } from '../../nano/index.ts'
+import type { ChannelView } from '../../issuer/views.ts'
+import {
+  type BlockHash,
+  hashBlock,
+  type NanoAddress,
+  nanoAddress,
+  type PrivateKey,
+  parseRaw,
+  type Raw,
+} from '../../nano/index.ts'
 import { type PaymentRequirements, X402_VERSION } from '../../x402/shapes.ts'
 import { x402Client } from '../../x402/x402.ts'
 import { type ReadBill, readBills } from '../bills.ts'
@@ -33,13 +42,39 @@ export interface DepositOffer {
 export interface Issuing {
   /** Asks what to send for a deposit of so much. */
   depositOffer(issuer: string, amount: bigint): Promise<DepositOffer>
-  /** Sees to it that a confirmed deposit is credited, and locked for the channel. */
+  /** What the account has with an issuer, beside what is locked. */
+  balance(issuer: string): Promise<bigint>
+  /** The channels that an issuer has locked something for, and how much. */
+  locks(
+    issuer: string,
+  ): Promise<readonly { readonly channelId: string; readonly payee: string; readonly amount: bigint }[]>
+  /** Where an issuer's payouts come from, as it says. */
+  accountOf(issuer: string): Promise<NanoAddress>
+  /**
+   * Sees to it that a confirmed deposit is credited, and locked for the channel; without a deposit it is locked out of the balance.
+   *
+   * @throws `IssuerError` (`ERR_ISSUER`), with `insufficient_balance` in `reason` where the balance does not cover it; `ChannelError`
+   * (`ERR_CHANNEL`) for a certificate that is not of this channel and this amount, or is to be redeemed too late
+   */
   lock(tab: Tab): Promise<Certificate>
   /** Ends the channel at what its payee released; without a release: says how it ended, if it did. */
   end(tab: Tab, release: Release | undefined): Promise<Pick<ChannelView, 'state' | 'charged'>>
-  /** Has what is left paid out. `pending` until the block is confirmed. Undefined: it is too little, and stays there. */
-  withdraw(tab: Tab, amount: bigint): Promise<WithdrawalView | undefined>
+  /** Has what is left of a channel paid out, and gives the block once it is confirmed. Undefined: it is too little, and stays there. */
+  withdraw(tab: Tab, amount: bigint): Promise<BlockHash | undefined>
+  /** Has so much of the balance paid out, and gives the block once it is confirmed. Undefined: it is too little, and stays there. */
+  withdrawBalance(issuer: string, amount: bigint): Promise<BlockHash | undefined>
 }
+
+const isRefusal = (error: unknown, reason: string) => error instanceof IssuerError && error.reason === reason
+
+/** An account that the issuer has never heard of has nothing there. */
+const unlessNew = (error: unknown): undefined => {
+  if (!isRefusal(error, 'not_found')) throw error
+}
+
+/** A payee has no longer than this to redeem what it was paid: until then a lock may stay. */
+const MAX_SETTLE_SECONDS = 2_592_000
+const PAUSE_MS = 250
 
 export function createIssuing(options: {
   readonly key: PrivateKey
@@ -65,7 +100,7 @@ export function createIssuing(options: {
 
   /** Shows the deposit's payment. One that was shown before is credited already. */
   async function show(issuer: string | undefined, { amount, block, offer }: Deposit): Promise<void> {
-    if (offer === undefined) throw new Error('unreachable: a deposit that no issuer asked for')
+    if (offer === undefined || block === undefined) throw new Error('unreachable: a deposit that no issuer asked for')
     const url = clientOf(issuer).depositUrl(amount - (amount % TAG_MODULUS))
     const request = await readRequest(url, { method: 'POST' })
     const terms = offer.extra?.nanoSession as { readonly id: string } | undefined
@@ -76,6 +111,24 @@ export function createIssuing(options: {
     if (shown.kind === 'served' || (shown.kind === 'refused' && shown.refusal === 'payment_already_spent')) return
     const reason = shown.kind === 'unserved' ? `http_${shown.response.status}` : shown.refusal
     throw new IssuerError(`The issuer has not credited a deposit yet (${reason}).`)
+  }
+
+  /** Withdraws under a name, and waits for the block: asked again, it is the same withdrawal. */
+  async function payOut(issuer: string, { id, amount }: { readonly id: string; readonly amount: bigint }) {
+    const client = clientOf(issuer)
+    const deadlineMs = performance.now() + retryForMs
+    try {
+      await client.withdraw(amount, id)
+    } catch (error) {
+      if (isRefusal(error, 'invalid_amount')) return undefined
+      throw error
+    }
+    for (;;) {
+      const { state, block } = await client.withdrawal(id)
+      if (state === 'paid') return block
+      if (performance.now() + PAUSE_MS > deadlineMs) throw new IssuerError('The issuer has not paid out yet.')
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
   }
 
   return {
@@ -90,6 +143,20 @@ export function createIssuing(options: {
       return { to: offer.payTo, amount: offer.amount, offer: offer.offer }
     },
 
+    async balance(issuer) {
+      const account = await clientOf(issuer).account().catch(unlessNew)
+      return parseRaw(account?.balance ?? '0')
+    },
+    async locks(issuer) {
+      const account = await clientOf(issuer).account().catch(unlessNew)
+      return (account?.channels ?? []).map(({ channelId, payee, amount }) => ({
+        channelId,
+        payee,
+        amount: parseRaw(amount),
+      }))
+    },
+    accountOf: async (issuer) => nanoAddress((await clientOf(issuer).info()).account),
+
     async lock(tab) {
       const [{ issuer = '' }, [deposit]] = [tab.config, tab.deposits]
       if (deposit === undefined) throw new Error('unreachable: a channel without a deposit')
@@ -98,16 +165,23 @@ export function createIssuing(options: {
       try {
         certificate = await client.open(tab.config, deposit.amount)
       } catch (error) {
-        if (!(error instanceof IssuerError && error.reason === 'insufficient_balance')) throw error
+        if (!isRefusal(error, 'insufficient_balance') || deposit.block === undefined) throw error
         await show(issuer, deposit)
         certificate = await client.open(tab.config, deposit.amount)
       }
       const check = createCertificateCheck({ issuers: [issuer], minSettleSeconds: 0 })
       const worth = await check(tab.config, certificate)
-      if (typeof worth === 'object' && worth.amount === deposit.amount) return certificate
-      throw new ChannelError('The issuer gave a certificate that is none of this channel.', {
-        ...{ channelId: tab.id, reason: 'certificate' },
-      })
+      const { expiresAt, closeGrace } = tab.config
+      const isSoon = certificate.settleBy <= expiresAt + closeGrace + MAX_SETTLE_SECONDS
+      if (typeof worth === 'object' && worth.amount === deposit.amount && isSoon) return certificate
+      const reason = 'issuer_certificate'
+      tab.distrust(reason)
+      throw new ChannelError(
+        'The issuer gave a certificate that is none of this channel: nothing more is deposited with it.',
+        {
+          ...{ channelId: tab.id, reason },
+        },
+      )
     },
 
     async end(tab, release) {
@@ -121,27 +195,22 @@ export function createIssuing(options: {
       }
       return client.channel(tab.id).catch((error: unknown) => {
         // Never locked: all of it is ours.
-        if (error instanceof IssuerError && error.reason === 'channel_not_found')
-          return { state: 'returned', charged: '0' }
+        if (isRefusal(error, 'channel_not_found')) return { state: 'returned', charged: '0' }
         throw error
       })
     },
 
     async withdraw(tab, amount) {
-      const client = clientOf(tab.config.issuer)
-      const id = tab.id.slice(0, 32)
+      const { issuer = '' } = tab.config
       const [deposit] = tab.deposits
-      try {
-        await client.withdraw(amount, id).catch(async (error: unknown) => {
-          if (!(error instanceof IssuerError && error.reason === 'insufficient_balance' && deposit)) throw error
-          await show(tab.config.issuer, deposit) // which nobody had done yet
-          await client.withdraw(amount, id)
-        })
-      } catch (error) {
-        if (error instanceof IssuerError && error.reason === 'invalid_amount') return undefined
-        throw error
-      }
-      return client.withdrawal(id)
+      const id = tab.id.slice(0, 32)
+      return payOut(issuer, { id, amount }).catch(async (error: unknown) => {
+        if (!isRefusal(error, 'insufficient_balance') || deposit?.block === undefined) throw error
+        await show(issuer, deposit) // which nobody had done yet
+        return payOut(issuer, { id, amount })
+      })
     },
+
+    withdrawBalance: (issuer, amount) => payOut(issuer, { id: randomHex(16), amount }),
   }
 }

@@ -50,7 +50,7 @@ export const channelEntry = (
     ...{ phase: now.phase, ...(now.distrusted && { distrusted: now.distrusted }), ...now.progress },
     ...{ config: { ...config }, offer, url, method },
     deposits: now.deposits.map(({ amount, block, offer, credited }) => ({
-      ...{ amount: String(amount), block: blockToJson(block), credited },
+      ...{ amount: String(amount), ...(block && { block: blockToJson(block) }), credited },
       ...(offer && { offer }),
     })),
   },

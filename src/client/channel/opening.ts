@@ -3,7 +3,7 @@ import type { ChannelConfig } from '../../channel/config.ts'
 import { MAX_K } from '../../channel/payword.ts'
 import { type ChannelMode, depositTag } from '../../channel/wire.ts'
 import { randomBytes } from '../../core/bytes.ts'
-import { NoPayableOfferError, NotApprovedError } from '../../errors.ts'
+import { IssuerError, NoPayableOfferError, NotApprovedError } from '../../errors.ts'
 import { bytesToHex } from '../../nano/hex.ts'
 import { type NanoAddress, type PrivateKey, type Raw, raw } from '../../nano/index.ts'
 import type { Budget } from '../budget.ts'
@@ -11,11 +11,12 @@ import type { PayerEvent } from '../events.ts'
 import type { Journal } from '../journal.ts'
 import type { Bill } from '../payment.ts'
 import type { Acknowledging } from './acknowledging.ts'
+import type { Balances } from './balances.ts'
 import type { Deposits } from './deposits.ts'
 import type { Issuing } from './issuing.ts'
 import type { ChannelBill } from './offers.ts'
 import { createProver, ownTerms } from './prover.ts'
-import { createSizing, higher, lower } from './sizing.ts'
+import { createSizing, higher, leastDeposit, lower } from './sizing.ts'
 import { createTab, type Tab } from './tab.ts'
 
 export interface OpeningOptions {
@@ -28,6 +29,7 @@ export interface OpeningOptions {
   readonly journal: Journal
   readonly deposits: Deposits
   readonly issuing: Pick<Issuing, 'depositOffer'>
+  readonly balances: Balances
   readonly acknowledging: Acknowledging
   readonly approve: (bill: Bill) => boolean | Promise<boolean>
   readonly emit: (event: PayerEvent) => void
@@ -70,6 +72,7 @@ export function createOpening(options: OpeningOptions): Opening {
     journal,
     deposits,
     issuing,
+    balances,
     acknowledging,
     approve,
     emit,
@@ -100,7 +103,7 @@ export function createOpening(options: OpeningOptions): Opening {
         to,
         amount,
         signal,
-        onSigned: (block) => tab.addDeposit(block, amount, offer),
+        onSigned: (block) => tab.addDeposit({ block, amount, offer }),
       })
       if (sent !== undefined) return deposits.confirmed(sent, signal)
       const lost = tab.deposits.at(-1)
@@ -109,14 +112,15 @@ export function createOpening(options: OpeningOptions): Opening {
     }
   }
 
-  async function open(bill: ChannelBill, occasion: Occasion): Promise<Tab> {
+  /** @param isAnew - What the account has with the issuer was found not to be there. */
+  async function open(bill: ChannelBill, occasion: Occasion, isAnew = false): Promise<Tab> {
     const { terms, amount: price, payee, offer } = bill
     const { url, method, signal } = occasion
     const unit = BigInt(terms.unit)
     const longest = unit * BigInt(Math.min(terms.maxK, MAX_K))
     const mode = modeFor(bill, modes)
-    const amount = sizing.size(bill, price, mode === 'payword-sha256' ? longest : BigInt(terms.maxDeposit))
-    const decided = sizing.decide(amount)
+    const size = sizing.size(bill, price, mode === 'payword-sha256' ? longest : BigInt(terms.maxDeposit))
+    const { amount, isThere, decided } = await provide(bill, size, isAnew)
     try {
       await mayDeposit(amount, occasion, bill)
       const salt = bytesToHex(randomBytes(16))
@@ -134,15 +138,45 @@ export function createOpening(options: OpeningOptions): Opening {
       if (prover === undefined) throw new Error('unreachable: a channel that is not ours')
       const onDistrust = (reason: string) => emit({ type: 'channel-distrusted', channelId: prover.id, reason })
       const tab = await createTab({ config, offer, url, method, prover, journal, budget, onDistrust })
-      await deposit(tab, amount, signal).finally(() => {
+      const made = isThere ? tab.addDeposit({ amount }) : deposit(tab, amount, signal)
+      await made.finally(() => {
         if (tab.deposits.length > 0) tabs.add(tab)
         decided()
       })
-      await acknowledging.opening(tab)
-      return tab
+      if (await acknowledge(tab)) return tab
     } finally {
       decided()
     }
+    return open(bill, occasion, true)
+  }
+
+  /** What a channel is opened with: what the account has with the issuer already, if that is enough, or a deposit. It counts at once. */
+  async function provide({ terms, amount: price }: ChannelBill, size: Raw, isAnew: boolean) {
+    const issuer = terms.issuer?.publicKey
+    const spare = issuer === undefined || isAnew ? 0n : await balances.spare(issuer)
+    const isThere = issuer !== undefined && spare >= leastDeposit(terms, price)
+    const amount = isThere ? raw(lower(spare, size)) : size
+    const counted = [sizing.decide(amount), ...(isThere ? [balances.promise(issuer, amount)] : [])]
+    return { amount, isThere, decided: () => counted.forEach((end) => void end()) }
+  }
+
+  /** Opens it with its first deposit. False: the balance that it was to be locked out of is not there any more. */
+  async function acknowledge(tab: Tab): Promise<boolean> {
+    try {
+      await acknowledging.opening(tab)
+      return true
+    } catch (error) {
+      const isGone = error instanceof IssuerError && error.reason === 'insufficient_balance'
+      if (!isGone || tab.deposits[0]?.block !== undefined) throw error
+      await tab.dropDeposit(undefined)
+      await drop(tab)
+      return false
+    }
+  }
+
+  async function drop(tab: Tab): Promise<void> {
+    tabs.delete(tab)
+    await tab.become('closed')
   }
 
   async function addTo(tab: Tab, shortage: bigint): Promise<void> {
@@ -160,20 +194,19 @@ export function createOpening(options: OpeningOptions): Opening {
   }
 
   return {
-    open,
+    open: (bill, occasion) => open(bill, occasion),
     async resume(tab) {
       await toppingUp.get(tab)?.catch(() => {}) // what became of it is seen to here
       for (const { block, hash, credited } of [...tab.deposits]) {
-        if (credited) continue
+        if (credited || block === undefined || hash === undefined) continue
         if (await deposits.revive(block)) await deposits.confirmed(hash)
         else await tab.dropDeposit(hash)
       }
       if (tab.deposits.length === 0) {
-        tabs.delete(tab)
-        await tab.become('closed')
+        await drop(tab)
         return false
       }
-      if (tab.phase() === 'opening') await acknowledging.opening(tab)
+      if (tab.phase() === 'opening' && !(await acknowledge(tab))) return false
       await acknowledging.topUps(tab)
       return true
     },

@@ -1,5 +1,5 @@
 /** How much is deposited: what an offer suggests, as far as it and the budget go. What is decided on counts at once. */
-import { depositTag } from '../../channel/wire.ts'
+import { type ChannelOffer, depositTag } from '../../channel/wire.ts'
 import { type Raw, raw } from '../../nano/index.ts'
 import { type Budget, overBudget } from '../budget.ts'
 import { TAG_MODULUS } from '../offers.ts'
@@ -38,9 +38,8 @@ export function createSizing({
   return {
     size({ terms }, needed, most) {
       const tag = depositTag(terms.nonce)
-      const up = (amount: bigint) => ((amount + TAG_MODULUS - 1n) / TAG_MODULUS) * TAG_MODULUS
       const down = (amount: bigint) => (amount < 0n ? 0n : amount - (amount % TAG_MODULUS))
-      const lowest = higher(BigInt(terms.minDeposit), lower(up(needed), BigInt(terms.maxDeposit)))
+      const lowest = leastDeposit(terms, needed)
       const wanted = lower(higher(BigInt(terms.suggestedDeposit), lowest), higher(down(most), lowest))
       const affordable = down(left() - tag)
       if (affordable < lowest) {
@@ -62,6 +61,12 @@ export function createSizing({
       }
     },
   }
+}
+
+/** The least that can be deposited where so much is needed, without its tag. */
+export function leastDeposit({ minDeposit, maxDeposit }: ChannelOffer, needed: bigint): bigint {
+  const neat = ((needed + TAG_MODULUS - 1n) / TAG_MODULUS) * TAG_MODULUS
+  return higher(BigInt(minDeposit), lower(neat, BigInt(maxDeposit)))
 }
 
 export const higher = (a: bigint, b: bigint) => (a > b ? a : b)

@@ -6,12 +6,12 @@
 import type { ChannelConfig } from '../../channel/config.ts'
 import { type ChannelOffer, decodeAcknowledged, decodeOffer, decodeOutcome } from '../../channel/wire.ts'
 import { ConfigError } from '../../errors.ts'
-import { type BlockHash, hashBlock, MAX_RAW, type Raw, raw, type StateBlock } from '../../nano/index.ts'
+import { type BlockHash, hashBlock, MAX_RAW, raw } from '../../nano/index.ts'
 import type { PaymentRequirements } from '../../x402/shapes.ts'
 import type { Budget } from '../budget.ts'
 import { saysMore } from '../folding.ts'
 import type { ChannelNote, Journal, JournalEntry } from '../journal.ts'
-import { createDepositList } from './deposit-list.ts'
+import { createDepositList, type NewDeposit } from './deposit-list.ts'
 import { type Before, createHolding, type Held } from './held.ts'
 import { channelEntry, paymentEntry } from './notes.ts'
 import type { Prover } from './prover.ts'
@@ -24,6 +24,7 @@ import {
   type Stated,
   type Untrue,
 } from './receipts.ts'
+import { higher } from './sizing.ts'
 
 export interface TabParts {
   readonly config: ChannelConfig
@@ -89,12 +90,15 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
 
   const note = () => channelEntry(own, { phase, distrusted, deposits: deposits.all, progress: progress() })
 
+  /** The most that may have been charged in all. */
+  const most = (but?: Held) =>
+    holding.others(but).some(({ isStream }) => isStream) ? authorized : charged + holding.most(but)
   const knownNow = (before: Before, but?: Held): Known => ({
     ...{ id: prover.id, config, authorized },
     deposit: { least: before.deposit.least, most: deposited() },
     charged: {
       least: before.charged.least,
-      most: holding.others(but).some(({ isStream }) => isStream) ? authorized : charged + holding.most(but),
+      most: most(but),
     },
   })
 
@@ -124,6 +128,13 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     /** The most that may ever be authorised, in raw. */
     capacity,
     unspent: () => deposited() - charged,
+    /** What has to come back at least: what is deposited, and not charged even if all payments that are open are. */
+    least: () => higher(deposited() - most(), 0n),
+    /** What a refund of so much means: more than is owed may always come back. Undefined: it is not one of this channel. */
+    explain(refund: bigint): { readonly deposited: bigint; readonly charged: bigint } | undefined {
+      const sum = [deposited(), credited()].find((sum) => refund <= sum && sum - refund <= most())
+      return sum === undefined ? undefined : { deposited: sum, charged: sum - refund }
+    },
     expiresAtMs: 1_000 * config.expiresAt,
     isUsable: () => phase === 'open' && distrusted === undefined && Date.now() < 1_000 * config.expiresAt - MARGIN_MS,
     /** Whether requests of this price can be paid here: a token must not be worth much more, nor lie too far away. */
@@ -248,24 +259,23 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
       onDistrust(reason)
       void quietly(note())
     },
-    /** `acknowledged`: the deposit by which it opened. */
-    async become(next: ChannelNote['phase'], acknowledged?: BlockHash): Promise<void> {
+    async become(next: ChannelNote['phase']): Promise<void> {
       phase = next
-      if (acknowledged) deposits.credit(acknowledged)
+      if (next === 'open') deposits.credit(deposits.all[0]?.hash)
       await journal.put(note())
     },
-    async addDeposit(block: StateBlock, amount: Raw, offer?: PaymentRequirements): Promise<void> {
-      deposits.add(block, amount, offer)
+    async addDeposit(deposit: NewDeposit): Promise<void> {
+      deposits.add(deposit)
       await journal.put(note()).catch((error: unknown) => {
-        deposits.drop(hashBlock(block))
+        deposits.drop(deposit.block && hashBlock(deposit.block))
         throw error
       })
     },
-    async dropDeposit(hash: BlockHash): Promise<void> {
+    async dropDeposit(hash: BlockHash | undefined): Promise<void> {
       deposits.drop(hash)
       await journal.put(note())
     },
-    async credit(hash: BlockHash): Promise<void> {
+    async credit(hash: BlockHash | undefined): Promise<void> {
       deposits.credit(hash)
       await journal.put(note())
     },

@@ -18,14 +18,14 @@ export async function tellState(payload: StatePayload, { payee }: Visit): Promis
     if (!isMac(channel, stateBytes(channel.id), payload.mac)) return refuse('mac')
     return replied(channel, await outcomeOf(channel, { withProof: true }))
   }
-  const { blockHash: block, issuedAt, signature } = payload
+  const { blockHash: name, issuedAt, signature } = payload
   const nowSeconds = Date.now() / 1_000
   if (Math.abs(nowSeconds - issuedAt) > STATE_WINDOW_SECONDS) return refuse('authorization')
-  const id = await payee.channels.openedWith(block)
-  const channel = id === undefined ? undefined : await ownChannel(id, payee)
+  // A channel with an issuer has no deposit here: it is named by its own id.
+  const channel = await ownChannel((await payee.channels.openedWith(name)) ?? name, payee)
   if (channel === undefined) return refuse('channel_not_found')
   if (!payee.mayCheckSignature('state')) return refuse('busy')
-  if (!verifyMessage(stateText(block, issuedAt), signature, addressToPublicKey(channel.terms.config.payer))) {
+  if (!verifyMessage(stateText(name, issuedAt), signature, addressToPublicKey(channel.terms.config.payer))) {
     return refuse('authorization')
   }
   return replied(channel, await outcomeOf(channel, { withProof: true, withConfig: true }))

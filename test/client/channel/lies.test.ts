@@ -262,20 +262,55 @@ describe('a refusal', () => {
 })
 
 describe('a refund', () => {
-  test('of too little, or to another account, is not taken for one', async () => {
+  /** A payee that refunds nothing, and names a block for it, signed. */
+  const naming =
+    ({ payer }: Scene, refund: BlockHash, signer: Signer): Between =>
+    async ({ request, payload }, next) => {
+      const [channel] = await payer.channels()
+      if (payload?.type !== 'close' || channel === undefined) return next(request)
+      const { channelId, deposited, authorized, charged, expiresAtMs } = channel
+      const sums = {
+        deposit: String(deposited),
+        authorized: String(authorized),
+        charged: String(charged),
+        reserved: '0',
+      }
+      const channelState = { channelId, phase: 'closed', ...sums, expiresAt: expiresAtMs / 1_000, refund } as const
+      const extra = { ...(await signer({ channelState })) }
+      const settlement = { success: true, transaction: refund, network: 'nano:devnet', extra }
+      return new Response(null, { status: 204, headers: { 'payment-response': encodeHeader(settlement as never) } })
+    }
+
+  test('of too little, to another account, unconfirmed, or from somebody else is not taken for one', async () => {
     const wallet = freshWallet()
+    const signer = await signerOf(wallet.key)
     const scene = await openScene({ world, shop: { ...channelOnly, wallet }, payer: { confirmTimeoutMs: 500 } })
+    const { payer } = scene
+    await payer.fetch(URL_)
+    const [{ deposited = 0n } = {}] = await payer.channels()
+    const unpublished: BlockHash = hashBlock(await world.buyer.sign(freshAccount(), 5n))
+    scene.between = naming(scene, unpublished, signer)
+    await expect(payer.closeChannels()).rejects.toMatchObject({ code: 'ERR_CHANNEL', reason: 'refund_unconfirmed' })
+    for (const [to, amount] of [
+      [payer.address, 5n],
+      [freshAccount(), deposited - PRICE],
+      [payer.address, deposited - PRICE], // by somebody else, which may be all the same to us, and is not what was said
+    ] as const) {
+      scene.between = naming(scene, await world.buyer.send(to, amount), signer)
+      await expect(payer.closeChannels()).rejects.toMatchObject({ reason: 'refund_untrue' })
+    }
+    expect(await payer.channels()).toMatchObject([{ phase: 'closing', distrusted: 'refund_untrue' }])
+  })
+
+  test('that was made counts, whatever its payee says of it', async () => {
+    const wallet = freshWallet()
+    const scene = await openScene({ world, shop: { ...channelOnly, wallet } })
     await scene.payer.fetch(URL_)
-    const elsewhere: BlockHash = hashBlock(await world.buyer.sign(freshAccount(), 5n))
-    scene.between = stating(changed({ refund: elsewhere }), ['close'], await signerOf(wallet.key))
-    await expect(scene.payer.closeChannels()).rejects.toMatchObject({
-      code: 'ERR_CHANNEL',
-      reason: 'refund_unconfirmed',
-    })
-    const sent = await world.buyer.send(scene.payer.address, 5n)
-    scene.between = stating(changed({ refund: sent }), ['close'], await signerOf(wallet.key))
-    await expect(scene.payer.closeChannels()).rejects.toMatchObject({ reason: 'refund_untrue' })
-    expect(await scene.payer.channels()).toMatchObject([{ phase: 'closing', distrusted: 'refund_untrue' }])
+    const other = await world.buyer.send(scene.payer.address, 5n)
+    scene.between = stating(changed({ refund: other }), ['close'], await signerOf(wallet.key))
+    const [closed] = await scene.payer.closeChannels()
+    expect(closed).toMatchObject({ charged: PRICE })
+    expect(closed?.refund).not.toBe(other)
   })
 })
 
