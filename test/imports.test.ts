@@ -142,7 +142,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['channel', 'custody', 'wallet/work.ts', 'deployment', 'options', 'paywall', 'pricing', 'stores', 'rpc'],
     ...['core', 'x402', 'nano', 'errors', 'npm:hono', 'lru-cache'],
   ],
-  proxy: ['index', 'page', 'core/refresh.ts', 'zod', 'errors', 'npm:httpxy', 'npm:yaml'],
+  proxy: ['index', 'page', 'rates', 'core/refresh.ts', 'zod', 'errors', 'npm:httpxy', 'npm:yaml'],
   cli: [
     ...['facilitator', 'issuer', 'proxy', 'metrics', 'mechanisms/names.ts'],
     ...['index', 'client', 'devnet', 'reconcile', 'rpc', 'stores', 'nano', 'x402', 'secret', 'errors'],

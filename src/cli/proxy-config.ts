@@ -27,15 +27,16 @@ export async function readConfig({ upstream, config, price }: Given): Promise<Pr
       'Say what costs what: --config names a file (see --help), or --price is what every request costs.',
     )
   }
-  const options = { ...file.options, ...(upstream && { upstream }), ...(price && { price }) }
-  const to = options.upstream
-  if (to === undefined) throw new UsageError('--upstream must name the API, such as http://localhost:8080.')
+  const to = upstream ?? file.options.upstream
+  if (typeof to !== 'string') throw new UsageError('--upstream must name the API, such as http://localhost:8080.')
+  const data = { ...file.options, upstream: to, ...(price && { price }) }
+  const { fromData } = await import('../proxy/data.ts')
   return {
     upstream: to,
     warnings: file.warnings,
     make(create) {
       try {
-        return create({ ...options, upstream: to })
+        return create(fromData(data) as unknown as ProxyOptions) // whose shape is checked there
       } catch (error) {
         throw error instanceof ConfigError ? file.located(error) : error
       }

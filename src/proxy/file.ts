@@ -1,10 +1,10 @@
 /** A proxy's options in a file: YAML, or JSON, which is YAML. `${NAME}` in a text is the environment's. */
 import { LineCounter, type Node, parseDocument, Scalar, visit } from 'yaml'
 import { ConfigError } from '../errors.ts'
-import type { ProxyOptions } from './options.ts'
 
 export interface ProxyFile {
-  readonly options: Partial<ProxyOptions>
+  /** As they stand there: see `fromData`. */
+  readonly options: Readonly<Record<string, unknown>>
   /** What should not stand in a file, in sentences. */
   readonly warnings: readonly string[]
   /** An error of what is made of the options, with the line that it is about. */
@@ -12,7 +12,7 @@ export interface ProxyFile {
 }
 
 /** Amounts are text for us: as a number, 0.1 is not 0.1. */
-const AMOUNTS = new Set(['price', 'raw', 'unit', 'minDeposit', 'suggestedDeposit', 'maxDeposit', 'withdrawFrom'])
+const AMOUNTS = new Set(['price', 'raw', 'usd', 'unit', 'minDeposit', 'suggestedDeposit', 'maxDeposit', 'withdrawFrom'])
 const SECRETS = new Set(['secret', 'receipts', 'seed', 'key', 'token'])
 const VARIABLE = /\$\{(\w+)\}/g
 
@@ -55,7 +55,7 @@ export function readProxyFile(
     throw new ConfigError(`${name}: expected options such as "routes:", each on a line of its own.`)
   }
   return {
-    options,
+    options: options as ProxyFile['options'],
     warnings,
     located(error) {
       const [, place] = /^([\w.[\]]+): /.exec(error.message) ?? []

@@ -46,7 +46,7 @@ test('nothing gets through our servers, and the report says what was seen of eac
   const { passed, failed, attacks }: Report = JSON.parse(output)
   expect([status, failed, passed], output).toEqual([0, 0, attacks.length])
   expect(new Set(attacks.map(({ id }) => id)).size).toBeGreaterThanOrEqual(40)
-  expect([...new Set(attacks.map(({ adapter }) => adapter))]).toEqual(['express', 'hono', 'node:http'])
+  expect([...new Set(attacks.map(({ adapter }) => adapter))]).toEqual(['express', 'hono', 'node:http', 'proxy'])
   expect(new Set(attacks.map(({ id, adapter }) => `${id} ${adapter}`)).size).toBe(attacks.length)
   for (const row of attacks) {
     expect(row).toEqual({
