@@ -41,6 +41,11 @@ function market(usdPerXno = '1') {
     usd: (usd: string) => ({ usd, rates: rates({ sources, maxAgeMs: MAX_AGE_MS }) }),
   }
 }
+/** 0.001 dollars at a rate, as a price is rounded up. */
+const priceAt = (usdPerXno: string) => {
+  const exact = (NANO * 100n) / BigInt(usdPerXno.replace('.', '').padEnd(3, '0'))
+  return (exact / 10n ** 20n + 1n) * 10n ** 20n
+}
 const priceOf = (amount: string) => BigInt(amount) - (BigInt(amount) % 10n ** 20n)
 
 async function openCounter(options: PaywallOptions = {}) {
@@ -220,7 +225,8 @@ test('B13: through a facilitator it is the resource server that knows the rate',
 
 test('B13: in a channel each request costs what it costs today, and no more than its client has agreed to', async () => {
   const { all, usd } = market()
-  const { payer, types, runs, world } = await openScene({ shop: { price: usd('0.001') } })
+  const scene = await openScene({ shop: { price: usd('0.001') }, payer: { retryForMs: 1 } })
+  const { payer, types, runs, world } = scene
   const url = 'http://shop.example/report'
   const charged: bigint[] = []
   const ask = async () => {
@@ -239,9 +245,30 @@ test('B13: in a channel each request costs what it costs today, and no more than
   expect(await ask()).toBe(200)
   expect(await payer.channels()).toMatchObject([{ mode: 'voucher-ed25519' }]) // and no second one
   expect(charged).toEqual([PRICE, (PRICE * 10n) / 8n, PRICE / 2n])
-  expect(types().filter((type) => type === 'channel-corrected')).toHaveLength(1)
+  const corrections = () => types().filter((type) => type === 'channel-corrected').length
+  expect(corrections()).toBe(1)
+
+  /** From now on each presentation finds the next of these rates, and then the last one. */
+  const follow = (...rates: readonly string[]) => {
+    const [...left] = rates
+    scene.between = (sent, next) => {
+      all(left.shift() ?? rates.at(-1) ?? '')
+      later(MAX_AGE_MS)
+      return next(sent.request)
+    }
+  }
+  follow('0.78', '0.76')
+  expect([await ask(), charged.at(-1), corrections()]).toEqual([200, priceAt('0.76'), 3])
+  follow('0.74', '0.72', '0.70', '0.68', '0.66')
+  await expect(payer.fetch(url)).rejects.toMatchObject({ code: 'ERR_REFUSED_AFTER_PAYMENT', retryable: false })
+  expect([corrections(), runs()]).toEqual([6, 4])
+  follow('0.70')
+  expect(await ask()).toBe(200) // it was dear, and no lie
+  expect(await payer.channels()).toHaveLength(1)
+
+  scene.between = (sent, next) => next(sent.request)
   all(new Error('down'))
   later(MAX_AGE_MS)
-  expect([(await payer.fetch(url).catch((error) => error)).status ?? 503, runs()]).toEqual([503, 3])
+  expect([(await payer.fetch(url).catch((error) => error)).status ?? 503, runs()]).toEqual([503, 5])
   world.close()
 })

@@ -55,6 +55,8 @@ export interface Paying {
 
 /** A refusal that the payee may be right about: it is looked into, and answered with another proof, once. */
 const CORRECTABLE = new Set(['insufficient_authorization', 'step_exceeded', 'cumulative_exceeds_deposit'])
+/** How often a request is answered with another proof. */
+const MAX_CORRECTIONS = 3
 /** The channel is at its end, or the payee does not know it. */
 const ENDED = new Set(['channel_closed', 'channel_expired', 'channel_not_found', 'channel_recovering'])
 /** In parts of the last deposit: with less than that unspent, another one is made while requests go on. */
@@ -183,9 +185,12 @@ export function createPaying(options: PayingOptions): Paying {
           if (!wasUncertain) return end(tab, one, 'gone')
         }
         const bill = required && findChannelBill(required, rules(tab.origin)).bill
-        const isLast = corrections > 0 || !CORRECTABLE.has(code) || bill?.payee !== tab.config.payee
+        // After the first, only for a price that has gone up once more, as one that follows a rate may.
+        const isAgain = corrections > 0 && !(bill && bill.amount > one.max)
+        const isOver = isAgain || corrections === MAX_CORRECTIONS
+        const isLast = isOver || !CORRECTABLE.has(code) || bill?.payee !== tab.config.payee
         const stated = isLast ? undefined : await corrected(tab, one, extra, wasUncertain)
-        if (corrections > 0 && CORRECTABLE.has(code)) tab.distrust('corrected_twice')
+        if (isAgain && CORRECTABLE.has(code)) tab.distrust('corrected_twice')
         // Who may have been charged before pays no more: the payee would have to say that it has not.
         const mayBeCharged = wasUncertain && !(stated && stated.charged <= tab.charged())
         if (stated === undefined || mayBeCharged) {
