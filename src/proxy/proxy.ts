@@ -30,6 +30,7 @@ export interface RouteDescription extends RoutePattern {
   readonly terms: Description | 'free' | 'denied'
 }
 
+/** A paywall in front of another server. */
 export interface PaywallProxy {
   /** Its paywall: events, health, what it sells. */
   readonly paywall: Paywall
@@ -56,6 +57,9 @@ interface Tariff {
  * Puts a paywall in front of the server at `upstream`. What the options leave out comes from the environment (`NANO402_...`).
  *
  * @throws {@link ConfigError} (`ERR_CONFIG`) naming the place of what is wrong, and the remedy.
+ * @example
+ * const proxy = createProxy({ upstream: 'http://localhost:8080', routes: [{ path: '/report', price: '0.001' }] })
+ * const url = await proxy.listen({ port: 8402 })
  */
 export function createProxy(options: ProxyOptions): PaywallProxy {
   const { own, upstream: url, routes, fallback, paywall: given } = checkProxyOptions(options)

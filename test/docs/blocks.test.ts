@@ -5,23 +5,34 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createProxy } from 'nano402/proxy'
 import { expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
+import { readProxyFile } from '../../src/proxy/file.ts'
 import { ROOT } from '../support/child.ts'
+import { SECRET } from '../support/world.ts'
 import { faultsOf } from './commands.ts'
 import { type Fenced, fencedIn, PAGES } from './pages.ts'
 
 const { services } = parseYaml(readFileSync(join(ROOT, 'deploy/compose.yaml'), 'utf8'), { merge: true })
 const redisSettings: string = services['redis-vendor'].command.join(' ')
 
+/** What a page leaves to the command line and the environment. */
+const NOBODY = 'http://127.0.0.1:1'
+
 /** What is wrong with a block: nothing, or sentences. */
-const CHECKS: Readonly<Record<string, (block: Fenced) => readonly string[]>> = {
+const CHECKS: Readonly<Record<string, (block: Fenced) => readonly string[] | Promise<readonly string[]>>> = {
   ts: () => [],
   'ts run': () => [],
   typescript: ({ page }) => (page === 'docs/x402.md' ? [] : ['Nothing compiles this: write ts.']),
   text: () => [],
   json: ({ code }) => faultsOfParsing(() => JSON.parse(code)),
-  yaml: ({ code }) => faultsOfParsing(() => parseYaml(code)),
+  /** The file of a proxy, which is made as the command makes it. */
+  yaml: ({ code }) =>
+    faultsOfParsing(async () => {
+      const { options } = readProxyFile(code, { name: 'yaml', environment: { NANO402_SECRET: SECRET } })
+      await createProxy({ upstream: NOBODY, rpc: NOBODY, ...options, store: 'memory' }).close()
+    }),
   sh: ({ code }) => faultsOf(code),
   /** Compared with what the code writes by protocol.test.ts. */
   http: ({ comment = '' }) => (comment.startsWith('exchange in ') ? [] : ['No test writes this.']),
@@ -33,19 +44,19 @@ const CHECKS: Readonly<Record<string, (block: Fenced) => readonly string[]>> = {
       .map((line) => `deploy/compose.yaml does not set ${line}.`),
 }
 
-function faultsOfParsing(parse: () => unknown): readonly string[] {
+async function faultsOfParsing(parse: () => unknown): Promise<readonly string[]> {
   try {
-    parse()
+    await parse()
     return []
   } catch (error) {
     return [String(error)]
   }
 }
 
-test.each(PAGES)('each block in %s is what its language says, and its commands are there', (page) => {
+test.each(PAGES)('each block in %s is what its language says, and its commands are there', async (page) => {
   for (const block of fencedIn(page)) {
     const check = CHECKS[block.language] ?? (() => [`No test knows the language '${block.language}'.`])
-    expect(check(block), block.where).toEqual([])
+    expect(await check(block), block.where).toEqual([])
   }
 })
 
