@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DEVNET_GENESIS_ACCOUNT } from 'nano402/devnet'
 import { createProxy } from 'nano402/proxy'
 import { expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
@@ -18,7 +19,7 @@ const { services } = parseYaml(readFileSync(join(ROOT, 'deploy/compose.yaml'), '
 const redisSettings: string = services['redis-vendor'].command.join(' ')
 
 /** What a page leaves to the command line and the environment. */
-const NOBODY = 'http://127.0.0.1:1'
+const ELSEWHERE = { upstream: 'http://127.0.0.1:1', rpc: 'http://127.0.0.1:1', payTo: DEVNET_GENESIS_ACCOUNT }
 
 /** What is wrong with a block: nothing, or sentences. */
 const CHECKS: Readonly<Record<string, (block: Fenced) => readonly string[] | Promise<readonly string[]>>> = {
@@ -31,7 +32,7 @@ const CHECKS: Readonly<Record<string, (block: Fenced) => readonly string[] | Pro
   yaml: ({ code }) =>
     faultsOfParsing(async () => {
       const { options } = readProxyFile(code, { name: 'yaml', environment: { NANO402_SECRET: SECRET } })
-      await createProxy({ upstream: NOBODY, rpc: NOBODY, ...options, store: 'memory' }).close()
+      await createProxy({ ...ELSEWHERE, ...options, store: 'memory' }).close()
     }),
   sh: ({ code }) => faultsOf(code),
   /** Compared with what the code writes by protocol.test.ts. */
