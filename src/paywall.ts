@@ -199,7 +199,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
         emit?.(event)
       },
     }
-    const cashier = backing.cashier({ ...pricing, name, extensions, attempts, leaseMs, emit: rules.emit })
+    const cashier = backing.cashier({ ...pricing, name, extensions, attempts, leaseMs, emit })
     let complete: Route | undefined
     const completed = async () => {
       complete ??= { ...rules, cashier: await cashier() }

@@ -4,10 +4,14 @@
 export type Field = string | Uint8Array | undefined
 const ABSENT = 0xffffffff
 
+const encoder = new TextEncoder()
+/** As it is written without being encoded. */
+const ASCII = /^[\0-\x7f]*$/
+
 /** Length (big-endian uint32) and bytes of each field, one after the other. */
 export function encodeFields(fields: readonly Field[]): Uint8Array {
-  const parts = fields.map((field) => (typeof field === 'string' ? encodeUtf8(field) : field))
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + 4 + (part?.length ?? 0), 0))
+  const parts = fields.map((field) => (typeof field === 'string' && !ASCII.test(field) ? encoder.encode(field) : field))
+  const bytes = new Uint8Array(parts.reduce<number>((length, part) => length + 4 + (part?.length ?? 0), 0))
   let at = 0
   for (const part of parts) {
     const length = part?.length ?? ABSENT
@@ -15,13 +19,14 @@ export function encodeFields(fields: readonly Field[]): Uint8Array {
     bytes[at++] = length >>> 16
     bytes[at++] = length >>> 8
     bytes[at++] = length
-    if (part) bytes.set(part, at)
-    at += part?.length ?? 0
+    if (typeof part === 'string') for (let i = 0; i < part.length; i++) bytes[at++] = part.charCodeAt(i)
+    else if (part) {
+      bytes.set(part, at)
+      at += part.length
+    }
   }
   return bytes
 }
-
-const encoder = new TextEncoder()
 
 /** Text as UTF-8. What is ASCII, as nearly all is here, is faster written in a loop than given to the encoder. */
 export function encodeUtf8(text: string): Uint8Array {
@@ -56,13 +61,14 @@ export function randomBytes(length: number): Uint8Array {
   return pool.slice(used - length, used)
 }
 
-const BYTE_TO_HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const DIGITS = encodeUtf8('0123456789abcdef')
+const decoder = new TextDecoder()
 
-/** Random bytes as lower-case hex, two digits each. */
+/** Random bytes as lower-case hex, two digits each. In one piece: text that is added up stays in pieces until it is read. */
 export function randomHex(length: number): string {
-  let hex = ''
-  for (const byte of randomBytes(length)) hex += BYTE_TO_HEX[byte]
-  return hex
+  const hex = randomBytes(2 * length) // four bits of each are used
+  for (let i = 0; i < hex.length; i++) hex[i] = DIGITS[(hex[i] as number) & 15] as number
+  return decoder.decode(hex)
 }
 
 /** FNV-1a: tells apart what nobody bends on purpose. It proves nothing; a MAC does. */

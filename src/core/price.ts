@@ -44,7 +44,7 @@ export function recordView(request: PaywallRequest, bodyLimit: number): Recorded
     if (inputs.length === MAX_INPUTS) throw new PriceError(`A price may read at most ${MAX_INPUTS} parts of a request.`)
     inputs.push(name)
   }
-  const [path = '/', ...query] = targetOf(request).split('?')
+  const target = () => targetOf(request).split('?')
   const bytes = async () => {
     if (bodyLimit === 0) throw new PriceError('The price reads the body: set priceBodyLimit to the bytes it may read.')
     record(BODY)
@@ -55,8 +55,10 @@ export function recordView(request: PaywallRequest, bodyLimit: number): Recorded
   const text = async () => new TextDecoder().decode(await bytes())
   const view: RequestView = {
     method: request.method,
-    path,
-    query: (name) => new URLSearchParams(query.join('?')).get(name) ?? undefined,
+    get path() {
+      return target()[0] ?? '/'
+    },
+    query: (name) => new URLSearchParams(target().slice(1).join('?')).get(name) ?? undefined,
     header(name) {
       const lower = name.toLowerCase()
       if (isPaymentHeader(lower)) throw new PriceError('A price may not read a payment header.')

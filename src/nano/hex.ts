@@ -80,13 +80,18 @@ export function hexToBytes(hex: string): Uint8Array {
   return bytes
 }
 
-const BYTE_TO_HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0').toUpperCase())
+const DIGITS = new TextEncoder().encode('0123456789ABCDEF')
+const decoder = new TextDecoder()
 
-/** Writes bytes as upper-case hex. */
+/** Writes bytes as upper-case hex. In one piece: text that is added up stays in pieces until somebody reads it. */
 export function bytesToHex(bytes: Uint8Array): string {
-  let hex = ''
-  for (const byte of bytes) hex += BYTE_TO_HEX[byte]
-  return hex
+  const hex = new Uint8Array(2 * bytes.length)
+  let at = 0
+  for (const byte of bytes) {
+    hex[at++] = DIGITS[byte >> 4] as number
+    hex[at++] = DIGITS[byte & 15] as number
+  }
+  return decoder.decode(hex)
 }
 
 /** Joins byte strings. */

@@ -75,10 +75,13 @@ export interface SupportedResponse {
   readonly signers: Readonly<Record<string, readonly string[]>>
 }
 
+/** In an asset's smallest unit: at most a uint256. */
+const ATOMIC_AMOUNT = /^(0|[1-9][0-9]{0,77})$/
+
 /** Made when the first object is read: an import should cost little. */
 function makeReaders() {
   const anyObject = z.record(z.string(), z.unknown())
-  const atomicAmount = z.string().check(z.regex(/^(0|[1-9][0-9]{0,77})$/))
+  const atomicAmount = z.string().check(z.regex(ATOMIC_AMOUNT))
 
   const resourceInfo = z.object({
     url: z.string(),
@@ -94,14 +97,6 @@ function makeReaders() {
     payTo: z.string(),
     maxTimeoutSeconds: z.number().check(z.nonnegative()),
     extra: z.optional(anyObject),
-  })
-
-  const paymentPayload = z.object({
-    x402Version: z.literal(X402_VERSION),
-    resource: z.optional(resourceInfo),
-    accepted: paymentRequirements,
-    payload: anyObject,
-    extensions: z.optional(anyObject),
   })
 
   const paymentRequired = z.object({
@@ -143,7 +138,6 @@ function makeReaders() {
   return {
     verifyResponse: reader<VerifyResponse>(verifyResponse),
     supportedResponse: reader<SupportedResponse>(supportedResponse),
-    paymentPayload: reader<PaymentPayload>(paymentPayload),
     paymentRequirements: reader<PaymentRequirements>(paymentRequirements),
     paymentRequired: reader<PaymentRequired>(paymentRequired),
     paymentRequiredProblems: problemsBy(paymentRequired),
@@ -192,7 +186,42 @@ const readers = () => {
   return made
 }
 
-export const readPaymentPayload = (value: unknown) => readers().paymentPayload(value)
+type Fields = Readonly<Record<string, unknown>>
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isFieldsOrAbsent = (value: unknown): value is Fields | undefined => value === undefined || isFields(value)
+const isTextOrAbsent = (value: unknown): value is string | undefined => value === undefined || typeof value === 'string'
+
+const NONE: ResourceInfo = { url: '' }
+
+/** What a client presents with each paid request, so it is read by hand: a shape takes ten times as long. */
+export function readPaymentPayload(value: unknown): PaymentPayload | undefined {
+  if (!isFields(value) || value.x402Version !== X402_VERSION) return undefined
+  const { payload, extensions } = value
+  const accepted = readAccepted(value.accepted)
+  const resource = value.resource === undefined ? NONE : readResource(value.resource)
+  if (!accepted || !resource || !isFields(payload) || !isFieldsOrAbsent(extensions)) return undefined
+  const more = { ...(resource !== NONE && { resource }), ...(extensions && { extensions }) }
+  return { x402Version: X402_VERSION, accepted, payload, ...more }
+}
+
+function readAccepted(value: unknown): PaymentRequirements | undefined {
+  if (!isFields(value)) return undefined
+  const { scheme, network, amount, asset, payTo, maxTimeoutSeconds: timeout, extra } = value
+  if (typeof scheme !== 'string' || typeof network !== 'string' || typeof asset !== 'string') return undefined
+  if (typeof amount !== 'string' || !ATOMIC_AMOUNT.test(amount) || typeof payTo !== 'string') return undefined
+  if (typeof timeout !== 'number' || !Number.isFinite(timeout) || timeout < 0) return undefined
+  if (!isFieldsOrAbsent(extra)) return undefined
+  return { scheme, network, amount, asset, payTo, maxTimeoutSeconds: timeout, ...(extra && { extra }) }
+}
+
+function readResource(value: unknown): ResourceInfo | undefined {
+  if (!isFields(value)) return undefined
+  const { url, description, mimeType } = value
+  if (typeof url !== 'string' || !isTextOrAbsent(description) || !isTextOrAbsent(mimeType)) return undefined
+  return { url, ...(description !== undefined && { description }), ...(mimeType !== undefined && { mimeType }) }
+}
+
 export const readPaymentRequirements = (value: unknown) => readers().paymentRequirements(value)
 export const readPaymentRequired = (value: unknown) => readers().paymentRequired(value)
 /** What keeps a value from being what a 402 says, such as `accepts[0].amount is missing`. */

@@ -432,7 +432,7 @@ test('a handler that goes on after a close holds up the refund for the time of g
   const finished = new Promise<void>((resolve) => {
     finish = resolve
   })
-  const { ask } = openChannelShop(world, { leaseMs: 300, channel: { closeGraceSeconds: 1 } }, async () => {
+  const { ask } = openChannelShop(world, { leaseMs: 900, channel: { closeGraceSeconds: 1 } }, async () => {
     await finished
     return new Response('too late')
   })

@@ -17,34 +17,37 @@ import { tellState } from './state.ts'
 import { authorize, topUp } from './top-up.ts'
 import type { ChannelRoute } from './visit.ts'
 
-export const channelCashier = (payee: Payee, route: ChannelRoute): Cashier => ({
-  async offer(request, price) {
-    const amount = price ?? (await currentPrice(request, route))
-    return { amount, accepts: payee.offerings.map(({ make }) => make(amount, route)) }
-  },
+export function channelCashier(payee: Payee, { extensions = [], ...terms }: ChannelRoute): Cashier {
+  const route = { ...terms, extensions: extensions.filter((extension) => extension.use) }
+  return {
+    async offer(request, price) {
+      const amount = price ?? (await currentPrice(request, route))
+      return { amount, accepts: payee.offerings.map(({ make }) => make(amount, route)) }
+    },
 
-  async take(payment, request) {
-    const { scheme, network: named } = payment.accepted
-    if (named !== undefined && named !== payee.network) return refusal('invalid_network')
-    if (scheme !== CHANNEL_SCHEME) return refusal('invalid_scheme')
-    const payload = decodePayload(payment.payload)
-    const visit = { payment, request, route, payee }
-    switch (payload?.type) {
-      case undefined:
-        return refuse('payload')
-      case 'token':
-      case 'voucher':
-        return pay(payload, visit)
-      case 'open':
-        return open(payload, visit)
-      case 'topup':
-        return topUp(payload, visit)
-      case 'authorize':
-        return authorize(payload, visit)
-      case 'close':
-        return close(payload, visit)
-      case 'state':
-        return tellState(payload, visit)
-    }
-  },
-})
+    async take(payment, request) {
+      const { scheme, network: named } = payment.accepted
+      if (named !== undefined && named !== payee.network) return refusal('invalid_network')
+      if (scheme !== CHANNEL_SCHEME) return refusal('invalid_scheme')
+      const payload = decodePayload(payment.payload)
+      const visit = { payment, request, route, payee }
+      switch (payload?.type) {
+        case undefined:
+          return refuse('payload')
+        case 'token':
+        case 'voucher':
+          return pay(payload, visit)
+        case 'open':
+          return open(payload, visit)
+        case 'topup':
+          return topUp(payload, visit)
+        case 'authorize':
+          return authorize(payload, visit)
+        case 'close':
+          return close(payload, visit)
+        case 'state':
+          return tellState(payload, visit)
+      }
+    },
+  }
+}

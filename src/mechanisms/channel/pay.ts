@@ -118,9 +118,15 @@ async function usesOfPayment(
   { visit, commitment }: { readonly visit: Visit; readonly commitment: string },
 ): Promise<readonly Use[]> {
   const { payment, request, route } = visit
-  const using = (route.extensions ?? []).filter((extension) => extension.use)
   const keepUntilMs = 1_000 * terms.config.expiresAt + ANSWERS_KEPT_MS
-  return usesOf(using, { payment, request, session: commitment, ids: [commitment], store: payee.store, keepUntilMs })
+  return usesOf(route.extensions, {
+    payment,
+    request,
+    session: commitment,
+    ids: [commitment],
+    store: payee.store,
+    keepUntilMs,
+  })
 }
 
 /** A payment that had its answer, and what is to be said of it. */

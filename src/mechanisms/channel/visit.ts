@@ -18,7 +18,6 @@ export interface ChannelRoute extends Pricing {
   /** Handler runs that one payment buys, at most. */
   readonly attempts: number
   readonly leaseMs: number
-  /** What has to do with each payment. */
   readonly extensions?: readonly Extension[]
 }
 
@@ -26,7 +25,8 @@ export interface ChannelRoute extends Pricing {
 export interface Visit {
   readonly payment: PresentedPayment
   readonly request: PaywallRequest
-  readonly route: ChannelRoute
+  /** `extensions`: those that have to do with each payment. */
+  readonly route: ChannelRoute & { readonly extensions: readonly Extension[] }
   readonly payee: Payee
 }
 
