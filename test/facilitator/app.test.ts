@@ -6,7 +6,7 @@ import { createFacilitator, facilitatorApp, parseTokens } from 'nano402/facilita
 import { createMetrics } from 'nano402/metrics'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type ServedFacilitator, startFacilitator } from '../support/facilitator.ts'
-import { createWorld, paymentOf, randomHash, type World } from '../support/world.ts'
+import { createWorld, paymentOf, randomHash, sessionIdOf, type World } from '../support/world.ts'
 
 const TOKEN = 'a-token-of-the-shop-0123456789'
 const OTHER = 'a-token-of-another-0123456789'
@@ -161,8 +161,11 @@ test('no answer says the secret, a token, or anything of the node', async () => 
       ask(path, { owner: run.owner, ids: ['block:x'], keepUntilMs: 1, leaseMs: 1_000 }),
     ),
     ask('/settle', { settlementId: secret, ...call }),
+    ask('/find', { method: 'GET', url: '/report', sessionId: sessionIdOf(offer), look: { waitMs: 50 } }),
   ])
-  expect(answers.map(({ status }) => status)).toEqual([200, 503, 503, 404, 200, 503, 503, 200, 200, 200, 200, 200, 503])
+  expect(answers.map(({ status }) => status)).toEqual([
+    ...[200, 503, 503, 404, 200, 503, 503, 200, 200, 200, 200, 200, 503, 200],
+  ])
   const said = await Promise.all(
     answers.map(async (answer) => JSON.stringify([...answer.headers]) + (await answer.text())),
   )
@@ -170,7 +173,7 @@ test('no answer says the secret, a token, or anything of the node', async () => 
 })
 
 describe('tokens', () => {
-  const paths = ['requirements', 'verify', 'settle', 'claim', 'renew', 'commit', 'release', 'delivered']
+  const paths = ['requirements', 'verify', 'settle', 'claim', 'renew', 'commit', 'release', 'delivered', 'find']
   test.each(paths)('%s is for those who have one', async (path) => {
     for (const token of [undefined, 'wrong', `${TOKEN}x`, TOKEN.slice(0, -1), TOKEN.toUpperCase()]) {
       expect(await post(`${closed.url}/${path}`, {}, token)).toMatchObject({
@@ -230,7 +233,7 @@ describe('a stranger’s body', () => {
     ['is not UTF-8', Uint8Array.of(0x22, 0xff, 0x22)],
     ['is empty', ''],
   ])('that %s is 400', async (_, body) => {
-    for (const path of ['verify', 'settle', 'requirements', 'claim', 'commit']) {
+    for (const path of ['verify', 'settle', 'requirements', 'claim', 'commit', 'find']) {
       expect(await post(`${open.url}/${path}`, body)).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
     }
   })

@@ -11,6 +11,7 @@ import type { Page } from 'playwright-core'
 import { TEXTS } from '../../src/page/texts.ts'
 import { type Framework, listen } from '../support/frameworks.ts'
 import { createWorld } from '../support/world.ts'
+import { connections } from './connections.ts'
 import { looks } from './looks.ts'
 import { asked, content, expect, express5, hono, nextHandler, openBrowser, type Step, says, visit } from './visit.ts'
 
@@ -224,38 +225,11 @@ const steps: readonly Step[] = [
         }
       }),
   },
-  {
-    name: 'without a stream it asks again and again, and finds the payment all the same',
-    run: (context) =>
-      visit(context, {}, async ({ page, url }) => {
-        await page.route(url, (route) =>
-          route.request().headers()['nano402-page'] === 'events' ? route.fulfill({ status: 503 }) : route.continue(),
-        )
-        const asksNow = page.waitForRequest((request) => request.headers()['nano402-page'] === 'now')
-        await page.goto(url)
-        await asksNow
-        const { payTo, amount } = await asked(page)
-        await context.world.buyer.send(payTo, amount)
-        await content(page)
-      }),
-  },
-  {
-    name: 'without a connection it says so, and goes on when there is one',
-    run: (context) =>
-      visit(context, {}, async ({ page, url }) => {
-        await page.route(url, (route) => (route.request().headers()['nano402-page'] ? route.abort() : route.continue()))
-        await page.goto(url)
-        const { payTo, amount } = await asked(page)
-        await says(page, TEXTS.offline)
-        await context.picture(page, 'offline')
-        await context.world.buyer.send(payTo, amount)
-        await page.unroute(url)
-        await content(page)
-      }),
-  },
 ]
 
-export const ALL_STEPS: readonly Step[] = [express5, hono, nextHandler].map(fromBillToContent).concat(looks, steps)
+export const ALL_STEPS: readonly Step[] = [express5, hono, nextHandler]
+  .map(fromBillToContent)
+  .concat(looks, steps, connections)
 
 export interface StepResult {
   readonly name: string

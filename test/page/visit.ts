@@ -55,16 +55,17 @@ export async function visit(
   { browser, world, picture }: StepContext,
   how: {
     readonly framework?: Framework
+    /** In place of the world's node. */
+    readonly deployment?: PaywallOptions
     readonly options?: PaywallOptions
     readonly window?: BrowserContextOptions
     readonly path?: string
   },
   task: (parts: { page: Page; shop: Served; context: BrowserContext; url: string }) => Promise<void>,
 ): Promise<void> {
-  const { framework = express5, options, window, path = '/reports/q3?full=1' } = how
+  const { framework = express5, deployment, options, window, path = '/reports/q3?full=1' } = how
   const shop = await serve(framework, {
-    ...world.options,
-    confirmTimeoutMs: 500,
+    ...(deployment ?? { ...world.options, confirmTimeoutMs: 500 }),
     description: 'The report of the third quarter',
     page: paywallPage(brand),
     ...options,
