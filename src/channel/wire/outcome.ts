@@ -78,7 +78,7 @@ export function receiptBytes(
   ])
 }
 
-/** What the shapes of offers are made of as well. Made when the first one is read: an import should cost little. */
+/** @internal What the shapes of offers are made of as well. Made when the first one is read: an import should cost little. */
 export function makeParts() {
   const hex32 = z.string().check(z.regex(/^[0-9A-F]{64}$/))
   const hex64 = z.string().check(z.regex(/^[0-9A-F]{128}$/))
