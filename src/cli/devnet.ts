@@ -12,6 +12,12 @@ const WS_PORT = 47_000
 const description = `Starts a Nano network of its own in this process, for development and tests. It checks blocks, \
 signatures, work and forks as a node does, and answers like one. Its coins are worth nothing, and are gone when it ends.`
 
+const after = `
+Example, in two terminals:
+  nano402 devnet
+  NANO402_NETWORK=nano:devnet NANO402_RPC_URL=http://127.0.0.1:${PORT} NANO402_SEED=<the seed> \\
+    nano402 wallet balance`
+
 export const devnet: MakeCommand = (terminal) =>
   new Command('devnet')
     .summary('start a Nano network of its own, with a faucet and a funded seed')
@@ -25,6 +31,7 @@ export const devnet: MakeCommand = (terminal) =>
         .default(200),
     )
     .addOption(jsonOption())
+    .addHelpText('after', after)
     .action(async ({ json, ...options }) => {
       const interrupted = terminal.interrupted()
       const served = await start(options)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Command, Option } from '@commander-js/extra-typings'
 import { MECHANISM_NAMES, type MechanismName } from '../mechanisms/names.ts'
 import { jsonOption, type MakeCommand, networkOption, rpcOption, wholeNumber, wsOption } from './command.ts'
+import { warnOf } from './health.ts'
 import { listenAs, withHono } from './serve-fetch.ts'
 import { paint, printJson, printLine, type Terminal } from './terminal.ts'
 
@@ -74,6 +75,7 @@ export const facilitator: MakeCommand = (terminal) =>
         if (!tokens) warn(terminal)
         if (json) printJson(terminal.stdout, { url: served.url, network })
         else printLine(terminal.stdout, `Facilitator for ${network} at ${served.url}\nCtrl-C ends it.`)
+        await warnOf(service.health(), terminal)
         if (!interrupted.aborted) await once(interrupted, 'abort')
         await served.close()
       } finally {

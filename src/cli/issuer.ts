@@ -14,6 +14,7 @@ import {
   workOption,
   wsOption,
 } from './command.ts'
+import { warnOf } from './health.ts'
 import { accountIndexOption, KEY_HELP, phraseOption, readKey, seedFileOption } from './key.ts'
 import { listenAs, withHono } from './serve-fetch.ts'
 import { printJson, printLine, type Terminal } from './terminal.ts'
@@ -91,6 +92,7 @@ export const issuer: MakeCommand = (terminal) =>
         const served = await listenAs('issuer', app.fetch, { port, host })
         if (json) printJson(terminal.stdout, { url: served.url, ...service.info })
         else printLine(terminal.stdout, saying(served.url, service))
+        await warnOf(service.health(), terminal)
         if (!interrupted.aborted) await once(interrupted, 'abort')
         await served.close()
       } finally {

@@ -104,7 +104,9 @@ function readPrivateFile(path: string): string {
     )
   }
   try {
-    const { mode } = statSync(path)
+    const found = statSync(path)
+    if (found.isDirectory()) throw new UsageError(`${path} is a folder: --seed-file takes the path of a file.`)
+    const { mode } = found
     if ((mode & 0o077) !== 0 && process.platform !== 'win32') {
       throw new UsageError(`Others may read the seed file ${path}: run chmod 600 ${path}`)
     }

@@ -67,6 +67,8 @@ function spellingsOf(path: string): readonly string[] {
     `${folder}./${name}`,
     `${folder}x/../${name}`,
     `${folder}%2e/${name}`,
+    `${folder}x/%2e%2e/${name}`,
+    `${folder}${[...new TextEncoder().encode(name)].map((byte) => `%${byte.toString(16)}`).join('')}`,
   ]
   const all = [
     `/${path}`,
@@ -78,6 +80,8 @@ function spellingsOf(path: string): readonly string[] {
     `${path}%2f`,
     `${path};a=b`,
     `${path}.`,
+    `${path}?`,
+    `${path}?nano402=1`,
   ]
   const cased = [path.toUpperCase(), path.charAt(0) + path.slice(1, 2).toUpperCase() + path.slice(2)]
   return [...new Set([...(name === '' ? [] : named), ...all, ...cased])].filter((spelling) => spelling !== path)
@@ -123,7 +127,7 @@ async function checkSpellings(name: string, { origin, pathname, search }: Pick<U
   const nowhere = await ask(origin, `/nano402-doctor-${crypto.randomUUID()}`)
   const leaks: string[] = []
   for (const spelling of spellings) {
-    const answer = await ask(origin, spelling + search)
+    const answer = await ask(origin, spelling.includes('?') ? spelling : spelling + search)
     if (served(answer) && !(served(nowhere) && answer.body === nowhere.body)) leaks.push(spelling)
   }
   return leaks.length === 0

@@ -109,6 +109,11 @@ const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   ERR_SEND_UNCERTAIN: EXIT.unserved,
 }
 
+/** What the library cannot say, because it does not know that it is asked by a command. */
+const REMEDY: Partial<Readonly<Record<ErrorCode, string>>> = {
+  ERR_NODE_UNAVAILABLE: 'Is it running, and does --rpc (NANO402_RPC_URL) have its URL?',
+}
+
 const INTERRUPTED = { code: 'ERR_INTERRUPTED', message: 'Interrupted: nothing was paid.', status: 130 }
 const isAbort = (error: unknown) => error instanceof Error && error.name === 'AbortError'
 
@@ -122,7 +127,8 @@ function told(error: unknown): { readonly code: string; readonly message: string
     }
   }
   if (error instanceof PaywallError) {
-    return { code: error.code, message: harmless(error.message), status: STATUS[error.code] ?? EXIT.failed }
+    const message = [error.message, REMEDY[error.code]].filter(Boolean).join(' ')
+    return { code: error.code, message: harmless(message), status: STATUS[error.code] ?? EXIT.failed }
   }
   const message = error instanceof Error ? error.message : String(error)
   return {

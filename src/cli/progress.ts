@@ -15,6 +15,7 @@ const FRAME_MS = 100
 const FRAMES = ['-', '\\', '|', '/']
 
 export function createProgress(output: Output): Progress {
+  const isDrawn = output.isTTY && process.env.TERM !== 'dumb'
   let timer: ReturnType<typeof setInterval> | undefined
 
   function clear() {
@@ -25,7 +26,7 @@ export function createProgress(output: Output): Progress {
   }
   function wait(text: string) {
     clear()
-    if (!output.isTTY) return printLine(output, text)
+    if (!isDrawn) return printLine(output, text)
     const startMs = performance.now()
     let frame = 0
     const draw = () => {

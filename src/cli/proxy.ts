@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Command, Option } from '@commander-js/extra-typings'
 import { parseXno } from '../nano/index.ts'
 import { jsonOption, type MakeCommand, parsedBy, UsageError, wholeNumber } from './command.ts'
+import { complaintsOf } from './health.ts'
 import type { Served } from './listen.ts'
 import { readConfig } from './proxy-config.ts'
 import { createLog, type ProxyTable, printTable } from './proxy-log.ts'
@@ -80,14 +81,15 @@ export const proxy: MakeCommand = (terminal) =>
       try {
         const interrupted = terminal.interrupted()
         const table: ProxyTable = { upstream: config.upstream, routes: await made.describe() }
-        const isThere = await made.isUpstreamThere()
         if (metrics && metricsPort !== undefined && !check) {
           side = await orSay(serveMetrics(made, metrics.registry, { port: metricsPort, host }))
         }
         const url = check ? undefined : await orSay(made.listen({ port, host }))
+        const [isThere, health] = await Promise.all([made.isUpstreamThere(), made.paywall.health()])
         const warnings = [
           ...config.warnings,
           ...made.warnings,
+          ...complaintsOf(health),
           ...(isThere ? [] : [`upstream: nobody takes connections at ${config.upstream} now.`]),
         ]
         if (json)

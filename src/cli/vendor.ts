@@ -17,6 +17,7 @@ import {
   workOption,
   wsOption,
 } from './command.ts'
+import { warnOf } from './health.ts'
 import { ISSUER_HELP, issuerOption, withKeys } from './issuer-option.ts'
 import { accountIndexOption, KEY_HELP, phraseOption, readKey, seedFileOption } from './key.ts'
 import { listen, type Served } from './listen.ts'
@@ -118,6 +119,7 @@ export const vendor: MakeCommand = (terminal) =>
         const said = { url: served.url, network, account, custodian: held ? 'issuer' : 'payee', price: options.price }
         if (json) printJson(terminal.stdout, said)
         else printLine(terminal.stdout, saying(said))
+        await warnOf(paywall.health(), terminal)
         if (!interrupted.aborted) await once(interrupted, 'abort')
         await served.close()
       } finally {

@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest'
 import { startChild } from '../support/child.ts'
 import { disposable } from '../support/wait.ts'
 import { buy, createWorld, freshAccount } from '../support/world.ts'
-import { ran, start } from './support.ts'
+import { nano402, ran, start } from './support.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'nano402-proxy-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -95,7 +95,10 @@ test('with --json the table, each event and each failure is a line of JSON', asy
   const proxy = start(['proxy', '--upstream', 'http://127.0.0.1:1', '--port', '0', '--json'], { env })
   const first = JSON.parse((await proxy.printed(/.*\n/))[0])
   expect(first).toMatchObject({
-    ...{ upstream: 'http://127.0.0.1:1', warnings: [expect.stringContaining('nobody takes connections')] },
+    ...{
+      upstream: 'http://127.0.0.1:1',
+      warnings: [expect.stringContaining('no Nano node'), expect.stringContaining('nobody takes connections')],
+    },
     routes: [{ path: '*', terms: { network: 'nano:devnet', amount: `2${'0'.repeat(27)}` } }],
   })
   await fetch(`${first.url}/a`)
@@ -115,6 +118,15 @@ test('--check says the same, and ends', async () => {
   const { status, out, err } = await ran(['proxy', '--config', config, '--check'], { env: ELSEWHERE })
   expect([status, out]).toEqual([0, '  GET,POST /a  0.001 XNO\n  *            free\n'])
   expect(err).toMatch(/^warning: default: what no route names is free/m)
+})
+
+test('what the library warns of is a sentence, and not where Node heard it', async () => {
+  const env = { ...ELSEWHERE, NANO402_SECRET: '', NODE_NO_WARNINGS: '' }
+  const { status, err } = await nano402(['proxy', '--upstream', 'http://127.0.0.1:1', '--price', '1', '--check'], {
+    env,
+  })
+  expect([status, err]).toEqual([0, expect.stringMatching(/^warning: No NANO402_SECRET: drew one/)])
+  expect(err).not.toMatch(/\(node:|trace-warnings/)
 })
 
 test.each([

@@ -197,7 +197,7 @@ describe('nano402 reconcile', () => {
     expect(await nano402(['reconcile', '--account', account, '--store', store, ...down])).toEqual({
       status: 1,
       out: '',
-      err: 'nano402: Nano node 1 of 1 gave no usable answer: the connection failed.\n',
+      err: 'nano402: Nano node 1 of 1 gave no usable answer: the connection failed. Is it running, and does --rpc (NANO402_RPC_URL) have its URL?\n',
     })
   })
 

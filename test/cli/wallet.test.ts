@@ -118,7 +118,7 @@ describe('the key of a command', () => {
       {},
       /is not there: make one with nano402 wallet create/,
     ],
-    ['a folder', () => ['--seed-file', folderOf()], {}, /cannot be read \(EISDIR\)/],
+    ['a folder', () => ['--seed-file', folderOf()], {}, /is a folder: --seed-file takes the path of a file\.$/],
     [
       'the seed in place of its file',
       () => ['--seed-file', `${SENTINEL}5EC2`],
