@@ -10,6 +10,12 @@ export default defineConfig({
   base: process.env.DOCS_BASE ?? '/', // where it is deployed, such as /nano402/
   cleanUrls: true,
   head: [['link', { rel: 'icon', href: 'data:,' }]],
+  markdown: {
+    config(md) {
+      const normalize = md.normalizeLink
+      md.normalizeLink = (url) => normalize(url.replace(/^docs\//, '/')) // what is taken from the README links from there
+    },
+  },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
@@ -34,6 +40,7 @@ export default defineConfig({
       {
         text: 'Guides',
         items: [
+          { text: 'Options', link: '/guide/options' },
           { text: 'Production checklist', link: '/guide/production' },
           { text: 'In front of any API', link: '/guide/proxy' },
           { text: 'Nodes and work', link: '/guide/nodes' },

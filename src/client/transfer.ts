@@ -15,7 +15,7 @@ export interface TransferOrder {
   readonly signal?: AbortSignal
 }
 
-/** A send that the network has. */
+/** A send that the network has. `amount` in raw. */
 export interface Transfer {
   readonly hash: BlockHash
   readonly amount: Raw

@@ -18,6 +18,7 @@ export interface Owed {
   readonly withdrawals: bigint
 }
 
+/** What an issuer owes, and what it has. */
 export interface Audit extends Owed {
   /** Nobody is owed more than there is, and every account adds up by itself. */
   readonly ok: boolean

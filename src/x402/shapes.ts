@@ -41,7 +41,7 @@ export interface PaymentPayload {
   readonly extensions?: Readonly<Record<string, unknown>>
 }
 
-/** What became of a payment. `transaction` is the block's hash, or `""` when it failed. */
+/** What became of a payment. `transaction` is the block's hash, or `""` when it failed; `amount` is raw, as decimal text. */
 export interface SettlementResponse {
   readonly success: boolean
   readonly transaction: string
