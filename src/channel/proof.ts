@@ -13,7 +13,7 @@ import type { ChannelConfig, ChannelId, PayWordConfig } from './config.ts'
 import { isOfChain, MAX_STEP, type Token } from './payword.ts'
 import { answered, type Channel } from './record.ts'
 import { hmacSha256 } from './sha256.ts'
-import { commitmentId, type LastProof, type ShownProof } from './wire.ts'
+import { identifierHash, type LastProof, type ShownProof } from './wire.ts'
 
 /** The request that it is shown with, and whether it pays that or only authorises more for a stream. */
 export interface Shown {
@@ -25,8 +25,8 @@ export interface Shown {
 
 /** A payment whose MAC is genuine. */
 interface Known {
-  /** Names the payment to everybody: see `commitmentId`. */
-  readonly commitment: string
+  /** SHA-256 of the payment identifier. */
+  readonly idHash: Uint8Array
   readonly requestHash: Uint8Array
 }
 
@@ -157,19 +157,19 @@ export function createJudge(options: {
     const channel = await channels.recentState(proof.channelId)
     if (channel === undefined) return refused('channel_not_found')
     if (channel.phase === 'recovering') return refused('channel_recovering')
-    const commitment = commitmentId(proof.channelId, paymentId)
-    const id = commitment.slice(-64, -32)
+    const idHash = identifierHash(paymentId)
+    const id = bytesToHex(idHash.subarray(0, 16))
     const fingerprint = bytesToHex(hash.subarray(0, 16))
-    const payment = { commitment, requestHash: hash }
     const answer = use === 'pay' ? answered(channel, { id, fingerprint }) : undefined
     if (answer === 'payment_identifier_conflict') return refused(answer)
-    if (answer) return { kind: 'answered', ...payment, charged: answer.charged }
+    if (answer) return { kind: 'answered', idHash, requestHash: hash, charged: answer.charged }
 
     if (proof.type === 'voucher') {
       if (!(await keys.isSigned?.(statement, hexToBytes(proof.signature)))) return refused('proof')
       const { signature } = proof
       const kept = keepVoucher({ kind: use === 'pay' ? 'voucher' : 'authorize-voucher', signature, hash, paymentId })
-      return { kind: 'genuine', ...payment, id, fingerprint, reach: proof.cumulative, proof: kept, steps: 0 }
+      const reach = proof.cumulative
+      return { kind: 'genuine', idHash, requestHash: hash, id, fingerprint, reach, proof: kept, steps: 0 }
     }
     if (proof.k < 1 || proof.k > (config as PayWordConfig).maxK) return refused('payload')
     let judged = judgeToken(keys, proof, channel)
@@ -180,10 +180,8 @@ export function createJudge(options: {
     }
     if (judged !== 'genuine') return refused(judged)
     const steps = Math.abs(proof.k - Number(channel.authorized / keys.unit))
-    return {
-      ...({ kind: 'genuine', id, fingerprint, reach: BigInt(proof.k) * keys.unit, proof: proof.token, steps } as const),
-      ...payment,
-    }
+    const reached = BigInt(proof.k) * keys.unit
+    return { kind: 'genuine', idHash, requestHash: hash, id, fingerprint, reach: reached, proof: proof.token, steps }
   }
 }
 

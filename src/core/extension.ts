@@ -90,7 +90,6 @@ export async function settleExtensions(
   settlement: SettlementResponse & { readonly success: true },
   resource: () => ResourceInfo,
 ) {
-  if (!extensions.some((extension) => extension.settle)) return settlement
   const entries = await entriesOf(extensions, (extension) => extension.settle?.(settlement, resource()))
   return { ...settlement, ...(entries && { extensions: entries }) }
 }

@@ -75,7 +75,7 @@ export async function guard(request: PaywallRequest, route: Route): Promise<Outc
     const pass = sale && { pass: sale.pass }
     const facts = { kind: 'paid', payer, amount, transaction, network, scheme, ...pass } as const
     route.emit?.({ type: 'granted', route: route.name, payment: facts, ms })
-    return createDelivery(facts, { ...taken, ...(sale && { sale }) }, route, request)
+    return createDelivery(facts, sale ? { ...taken, sale } : taken, route, request)
   } catch (fault) {
     return failed(fault, route)
   }
@@ -137,7 +137,7 @@ async function take(
     if (objection) return objection
   }
   const taken = await cashier.take(payment, request)
-  if (taken.kind !== 'taken' || extensions.length === 0) return taken
+  if (taken.kind !== 'taken' || !extensions.some(({ settle }) => settle)) return taken
   const { settled, claims } = taken
   try {
     const settlement = await settleExtensions(extensions, settled.settlement, () => resource(request))

@@ -8,6 +8,7 @@ import {
   forget,
   type Held,
   heldBy,
+  type Payment,
   paymentOf,
   releaseLapsed,
   reserved,
@@ -38,7 +39,10 @@ export function answered(
   channel: Channel,
   { id, fingerprint }: { readonly id: string; readonly fingerprint: string },
 ): 'payment_identifier_conflict' | { readonly charged: bigint } | undefined {
-  const known = paymentOf(channel, id)
+  return answerOf(paymentOf(channel, id), fingerprint)
+}
+
+function answerOf(known: Payment | undefined, fingerprint: string): ReturnType<typeof answered> {
   if (known && known.fingerprint !== fingerprint) return 'payment_identifier_conflict'
   return known?.state === 'charged' ? { charged: known.amount } : undefined
 }
@@ -53,9 +57,9 @@ export function authorizeAndReserve(
   { nowMs, limits }: { readonly nowMs: number; readonly limits: ChannelLimits },
 ): Step<Reserved> {
   const channel = releaseLapsed(before, nowMs)
-  const answer = answered(channel, order)
-  if (answer) return stay(before, answer)
   const known = paymentOf(channel, order.id)
+  const answer = answerOf(known, order.fingerprint)
+  if (answer) return stay(before, answer)
   if (channel.phase !== 'open') return stay(before, 'channel_closed')
   if (nowMs >= channel.expiresAtMs) return stay(before, 'channel_expired')
   if (known?.state === 'held') return stay(before, known.owner === order.owner ? 'reserved' : 'busy')

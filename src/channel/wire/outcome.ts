@@ -63,7 +63,13 @@ export interface ChannelOutcome {
 
 /** `<channel id>:<SHA-256 of the payment identifier>`: names one payment, and says nothing about the identifier. */
 export const commitmentId = (channelId: ChannelId, paymentId: string): string =>
-  `${channelId}:${bytesToHex(sha256(encodeUtf8(paymentId)))}`
+  commitmentOf(channelId, identifierHash(paymentId))
+
+/** SHA-256 of a payment identifier. */
+export const identifierHash = (paymentId: string): Uint8Array => sha256(encodeUtf8(paymentId))
+
+/** The same, for who has the hash at hand. */
+export const commitmentOf = (channelId: ChannelId, idHash: Uint8Array): string => `${channelId}:${bytesToHex(idHash)}`
 
 /** What the payee signs: the channel as it stands, the payment if it is about one, and when. */
 export function receiptBytes(

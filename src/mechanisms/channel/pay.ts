@@ -2,7 +2,8 @@
  * Pays one request: its proof is judged, then in one step with the channel's state authorised, and reserved before the
  * handler runs; charged before the first byte of the answer leaves.
  */
-import { CHANNEL_SCHEME, type ChannelOutcome, type ShownProof } from '../../channel/wire.ts'
+import type { Genuine } from '../../channel/proof.ts'
+import { CHANNEL_SCHEME, type ChannelOutcome, commitmentOf, type ShownProof } from '../../channel/wire.ts'
 import { randomHex } from '../../core/bytes.ts'
 import type { Taken } from '../../core/cashier.ts'
 import { keepClaims } from '../../core/claims.ts'
@@ -34,7 +35,7 @@ export async function pay(proof: ShownProof, visit: Visit, transaction = ''): Pr
   if ('kind' in bound) return bound
   const judged = await payee.judge({ proof, paymentId: bound.id, request: bound.paid, use: 'pay' })
   // The MAC is genuine: the answer belongs to whoever has the channel's key.
-  if (judged.kind === 'answered') return answeredBefore(channel, { ...judged, visit })
+  if (judged.kind === 'answered') return answeredBefore(channel, judged, visit)
   if (judged.kind === 'refused') {
     return isSecret(judged.code) ? refuse(judged.code) : correct(`${PREFIX}${judged.code}`, channel)
   }
@@ -47,16 +48,25 @@ export async function pay(proof: ShownProof, visit: Visit, transaction = ''): Pr
   if (BigInt(payment.accepted.amount ?? 0) < price) return correct(`${PREFIX}insufficient_authorization`, channel)
   const owner = randomHex(16)
   const leaseEndMs = Date.now() + leaseMs
-  const { commitment, fingerprint } = judged
+  const { fingerprint } = judged
+  const commitment = commitmentOf(id, judged.idHash)
   const held = { id: judged.id, owner }
   /** No handler has run. */
   const cancel = () => channels.cancel(id, held).catch(() => {}) // it lapses by itself
   let uses: readonly Use[]
   try {
-    const { reach, proof: best } = judged
-    const order = { ...held, fingerprint, reach, proof: best, amount: price, leaseEndsAtMs: leaseEndMs }
-    const result = await channels.authorizeAndReserve(id, { ...order, maxAttempts: attempts })
-    if (typeof result === 'object') return alreadyCharged(channel, { ...judged, charged: result.charged })
+    // Without spreads, here and below: each would take as long as a hash.
+    const result = await channels.authorizeAndReserve(id, {
+      id: judged.id,
+      fingerprint,
+      owner,
+      reach: judged.reach,
+      proof: judged.proof,
+      amount: price,
+      leaseEndsAtMs: leaseEndMs,
+      maxAttempts: attempts,
+    })
+    if (typeof result === 'object') return alreadyCharged(channel, judged, result.charged)
     if (result === 'attempts_exhausted') return correct(result, channel)
     if (result === 'channel_not_found') return refuse(result)
     if (result !== 'reserved') return correct(`${PREFIX}${result}`, channel)
@@ -71,15 +81,13 @@ export async function pay(proof: ShownProof, visit: Visit, transaction = ''): Pr
     await cancel() // even if it is not known whether it was reserved
     throw fault
   }
-  const meter = createMeter(channels, {
-    ...{ id, held, price },
-    stream: () => drawsOf(channel, { ...held, fingerprint, commitment, leaseMs }),
-  })
+  const stream = () => drawsOf(channel, { ...held, fingerprint, commitment, leaseMs })
+  const meter = createMeter(channels, { id, held, price, stream })
   const mayGoOn = graceOf(channel)
   const claims = keepClaims(
     {
       renew: async (ms) => (await mayGoOn()) && channels.renew(id, { ...held, leaseEndsAtMs: Date.now() + ms }),
-      commit: () => channels.charge(id, { ...held, amount: meter.cost }),
+      commit: () => channels.charge(id, { id: judged.id, owner, amount: meter.cost }),
       release: () => channels.release(id, held),
       noteDelivery: undefined,
     },
@@ -91,7 +99,10 @@ export async function pay(proof: ShownProof, visit: Visit, transaction = ''): Pr
     settled: {
       kind: 'settled',
       settlement: {
-        ...({ success: true, transaction, network: payee.network, payer: config.payer } as const),
+        success: true,
+        transaction,
+        network: payee.network,
+        payer: config.payer,
         amount: String(price),
       },
       async commit() {
@@ -129,29 +140,31 @@ async function usesOfPayment(
   })
 }
 
-/** A payment that had its answer, and what is to be said of it. */
-interface Answered {
-  readonly commitment: string
-  /** In raw. */
-  readonly charged: bigint
-  readonly requestHash: Uint8Array
-}
+/** A payment that had its answer. */
+type Answered = Pick<Genuine, 'idHash' | 'requestHash'>
 
 /** The answer again, if it was stored. */
-async function answeredBefore(channel: OwnChannel, before: Answered & { readonly visit: Visit }): Promise<Refusal> {
-  const again = await (await usesOfPayment(channel, before))[0]?.spent()
+async function answeredBefore(
+  channel: OwnChannel,
+  before: Answered & { readonly charged: bigint },
+  visit: Visit,
+): Promise<Refusal> {
+  const commitment = commitmentOf(channel.id, before.idHash)
+  const again = await (await usesOfPayment(channel, { visit, commitment }))[0]?.spent()
   if (again?.code === 'payment_in_progress') return again
-  const told = await alreadyCharged(channel, before)
+  const told = await alreadyCharged(channel, before, before.charged)
   if (!again?.answer) return told
   const { settlement } = replied(channel, told.correction?.extra as ChannelOutcome | undefined)
   return { ...again, settlement: { ...settlement, amount: String(before.charged) } }
 }
 
+/** @param charged - In raw. */
 async function alreadyCharged(
   channel: OwnChannel,
-  { commitment, charged, requestHash: hash }: Answered,
+  { idHash, requestHash: hash }: Answered,
+  charged: bigint,
 ): Promise<Refusal> {
-  const payment = { commitmentId: commitment, chargedAmount: String(charged) }
+  const payment = { commitmentId: commitmentOf(channel.id, idHash), chargedAmount: String(charged) }
   const extra = await outcomeOf(channel, { payment, hash })
   return { ...refusal('answer_not_stored'), correction: { scheme: CHANNEL_SCHEME, extra: { ...extra } } }
 }
@@ -171,11 +184,12 @@ function graceOf({ id, terms, payee }: OwnChannel): () => Promise<boolean> {
 /** After the charge, from what is at hand. `hash`: of the request, if a receipt is wanted. */
 async function settledOutcome(
   { id, payee }: OwnChannel,
-  payment: Pick<ChannelOutcome, 'commitmentId' | 'chargedAmount'>,
+  payment: { readonly commitmentId: string; readonly chargedAmount: string },
   hash: Uint8Array | undefined,
 ): Promise<ChannelOutcome | undefined> {
   const state = await payee.channels.recentState(id)
   if (state === undefined) return undefined
-  const outcome = { ...payment, channelState: stateOf(id, state) }
+  const { commitmentId, chargedAmount } = payment
+  const outcome = { commitmentId, chargedAmount, channelState: stateOf(id, state) }
   return hash ? payee.receipts.sign(outcome, hash) : outcome
 }

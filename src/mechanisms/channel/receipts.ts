@@ -40,12 +40,14 @@ export async function createReceipts(key: PrivateKey): Promise<Receipts> {
 
 export function stateOf(channelId: ChannelId, channel: Channel): ChannelState {
   const { phase, deposit, authorized, charged, expiresAtMs, refundBlock: refund } = channel
-  return {
+  const state = {
     channelId,
     phase,
-    ...{ deposit: String(deposit), authorized: String(authorized), charged: String(charged) },
+    deposit: String(deposit),
+    authorized: String(authorized),
+    charged: String(charged),
     reserved: String(reserved(channel)),
     expiresAt: unixSeconds(expiresAtMs),
-    ...(refund !== undefined && { refund }),
   }
+  return refund === undefined ? state : { ...state, refund }
 }
