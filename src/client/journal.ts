@@ -171,18 +171,47 @@ export interface Journal {
   put(entry: JournalEntry): Promise<void>
 }
 
-/** The journal, and when all that it was told so far is in it. */
-export function withWaiting(journal: Journal): { readonly journal: Journal; written(): Promise<void> } {
+/** A journal as a payer writes it. */
+export interface WaitingJournal extends Journal {
+  /** Notes what can be found out again: soon, or together with the next entry that is waited for. Never rejects. */
+  later(entry: JournalEntry): void
+  /** Resolves when all that it was told so far is in it, or cannot be. */
+  written(): Promise<void>
+}
+
+/** How long an entry may wait for another one. */
+const LATER_MS = 20
+
+export function withWaiting(journal: Journal): WaitingJournal {
   const writing = new Set<Promise<void>>()
+  let late: JournalEntry[] = []
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const write = (entry: JournalEntry) => {
+    const written = journal.put(entry).finally(() => writing.delete(written))
+    writing.add(written)
+    return written
+  }
+  /** In the order in which they came, and before whatever comes next. */
+  const flush = () => {
+    clearTimeout(timer)
+    timer = undefined
+    const entries = late
+    late = []
+    for (const entry of entries) write(entry).catch(() => {})
+  }
   return {
-    journal: {
-      load: () => journal.load(),
-      put(entry) {
-        const write = journal.put(entry).finally(() => writing.delete(write))
-        writing.add(write)
-        return write
-      },
+    load: () => journal.load(),
+    put(entry) {
+      flush()
+      return write(entry)
     },
-    written: async () => void (await Promise.allSettled([...writing])),
+    later(entry) {
+      late.push(entry)
+      timer ??= setTimeout(flush, LATER_MS)
+    },
+    async written() {
+      flush()
+      await Promise.allSettled([...writing])
+    },
   }
 }

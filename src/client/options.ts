@@ -85,6 +85,11 @@ export interface PayerChannelOptions {
    * counts for `budget.deposit`, and is paid out to the account itself.
    */
   readonly issuers?: readonly { readonly url: string; readonly publicKey: string }[]
+  /**
+   * How many payments in a channel bring a receipt: `'all'`, or one in so many. A receipt is evidence in the client's hands; it costs
+   * both sides as much as all the rest of a payment. Default `'all'`.
+   */
+  readonly receipts?: 'all' | number
   /** How requests are paid. Default: both, tokens where the price allows them. */
   readonly modes?: readonly ('payword-sha256' | 'voucher-ed25519')[]
 }
@@ -107,6 +112,8 @@ export interface ChannelSettings {
   readonly refundTo: NanoAddress
   readonly maxTtlSeconds: number
   readonly modes: readonly (typeof MODES)[number][]
+  /** One payment in so many brings a receipt. */
+  readonly receiptEvery: number
   readonly issuers: readonly { readonly url: string; readonly publicKey: string }[]
 }
 
@@ -124,11 +131,21 @@ export function readOptions(options: PayerOptions): PayerSettings {
   if (!modes.every((mode) => MODES.includes(mode))) {
     throw new ConfigError(`Option channels.modes is not a list of ${MODES.join(', ')}.`)
   }
+  const { receipts = 'all' } = options.channels ?? {}
+  if (receipts !== 'all' && !(Number.isSafeInteger(receipts) && receipts >= 1)) {
+    throw new ConfigError("Option channels.receipts is neither 'all' nor a whole number from 1 on.")
+  }
   const named = refundTo === undefined ? undefined : nanoAddress(refundTo)
   return {
     ...{ network, wires, key: readKey(options) },
     representative: representative === undefined ? undefined : nanoAddress(representative),
-    channelsFor: (self) => ({ refundTo: named ?? self, maxTtlSeconds, modes, issuers }),
+    channelsFor: (self) => ({
+      refundTo: named ?? self,
+      maxTtlSeconds,
+      modes,
+      issuers,
+      receiptEvery: receipts === 'all' ? 1 : receipts,
+    }),
   }
 }
 

@@ -124,7 +124,7 @@ export function createPayer(options: PayerOptions): Payer {
   const { confirmTimeoutMs = 15_000, retryForMs = 60_000, onEvent, approve = () => true } = options
   const { network, wires, key, representative, channelsFor } = readOptions(options)
   const budget = createBudget(options.budget)
-  const { journal, written } = withWaiting(
+  const journal = withWaiting(
     typeof options.journal === 'string' ? fileJournal(options.journal) : (options.journal ?? memoryJournal()),
   )
   const node = readNode(options.rpc, network)
@@ -256,7 +256,7 @@ export function createPayer(options: PayerOptions): Payer {
         if (mayHaveAny && channels !== 'keep') await (await knownChannels())?.close()
       } finally {
         stop()
-        await written() // the next payer with this journal must not take an ended payment for one under way
+        await journal.written() // the next payer with this journal must not take an ended payment for one under way
       }
     },
   }

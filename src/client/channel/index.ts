@@ -7,7 +7,7 @@ import type { Wallet } from '../../wallet/wallet.ts'
 import { type ReadBill, readBills } from '../bills.ts'
 import type { Budget } from '../budget.ts'
 import type { PayerEvent } from '../events.ts'
-import type { Journal } from '../journal.ts'
+import type { WaitingJournal } from '../journal.ts'
 import type { ChosenOffer } from '../offers.ts'
 import type { Bill } from '../payment.ts'
 import { discard } from '../present.ts'
@@ -42,7 +42,7 @@ export interface ChannelPaymentsOptions {
   readonly wallet: Wallet
   readonly node: NanoNode
   readonly ledger: Ledger
-  readonly journal: Journal
+  readonly journal: WaitingJournal
   readonly budget: Budget
   readonly network: string
   readonly confirmTimeoutMs: number
@@ -51,6 +51,7 @@ export interface ChannelPaymentsOptions {
   readonly refundTo: NanoAddress
   readonly maxTtlSeconds: number
   readonly modes: readonly ChannelMode[]
+  readonly receiptEvery: number
   readonly issuers: readonly IssuerTerms[]
   /** Chooses an offer of an issuer, by the rules for all offers. */
   readonly choose: (bills: readonly ReadBill[], url: string) => ChosenOffer
@@ -88,11 +89,16 @@ const MAX_ROUTES = 1_000
 const MAX_CHANNELS = 2
 
 export async function createChannelPayments(options: ChannelPaymentsOptions): Promise<ChannelPayments> {
-  const { key, wallet, ledger, journal, budget, network, refundTo, maxTtlSeconds, modes, issuers, emit } = options
+  const { key, wallet, ledger, journal, budget, receiptEvery, network, refundTo, maxTtlSeconds, modes, issuers, emit } =
+    options
   const { confirmTimeoutMs, retryForMs, approve, fetch } = options
   const onDistrust = (channelId: string, reason: string) => emit({ type: 'channel-distrusted', channelId, reason })
   const tabs = new Set(
-    await restoreTabs({ ...{ key, journal, budget, onDistrust }, self: wallet.address, entries: options.entries }),
+    await restoreTabs({
+      ...{ key, journal, budget, receiptEvery, onDistrust },
+      self: wallet.address,
+      entries: options.entries,
+    }),
   )
   /** What a route cost when it was last asked. */
   const routes = new Map<string, ChannelBill>()
@@ -116,6 +122,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
       modes,
       budget,
       journal,
+      receiptEvery,
       deposits,
       issuing,
       balances,
@@ -142,6 +149,7 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
     emit,
     metered: createStreams({ standing, budget, opening }),
     onBill: remember,
+    onFree: (request) => routes.delete(routeOf(request)),
   })
   const refunds = createRefunds({ node: options.node, ledger, confirmTimeoutMs })
   const ending = createEnding({ talk, issuing, acknowledging, retryForMs })
@@ -149,7 +157,20 @@ export async function createChannelPayments(options: ChannelPaymentsOptions): Pr
   const withdrawLeftovers = createLeftovers({ self: wallet.address, issuing, balances, refunds, emit })
 
   const recover = createRecovering({
-    ...{ key, wallet, node: options.node, ledger, journal, budget, network, talk, issuing, tabs, onDistrust },
+    ...{
+      key,
+      wallet,
+      node: options.node,
+      ledger,
+      journal,
+      budget,
+      receiptEvery,
+      network,
+      talk,
+      issuing,
+      tabs,
+      onDistrust,
+    },
   })
 
   const { find, tabFor } = createChoosing({ tabs, opening, close: closing.close })

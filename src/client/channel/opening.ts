@@ -8,7 +8,7 @@ import { bytesToHex } from '../../nano/hex.ts'
 import { type NanoAddress, type PrivateKey, type Raw, raw } from '../../nano/index.ts'
 import type { Budget } from '../budget.ts'
 import type { PayerEvent } from '../events.ts'
-import type { Journal } from '../journal.ts'
+import type { WaitingJournal } from '../journal.ts'
 import type { Bill } from '../payment.ts'
 import type { Acknowledging } from './acknowledging.ts'
 import type { Balances } from './balances.ts'
@@ -26,7 +26,8 @@ export interface OpeningOptions {
   readonly network: string
   readonly modes: readonly ChannelMode[]
   readonly budget: Budget
-  readonly journal: Journal
+  readonly journal: WaitingJournal
+  readonly receiptEvery: number
   readonly deposits: Deposits
   readonly issuing: Pick<Issuing, 'depositOffer'>
   readonly balances: Balances
@@ -70,6 +71,7 @@ export function createOpening(options: OpeningOptions): Opening {
     modes,
     budget,
     journal,
+    receiptEvery,
     deposits,
     issuing,
     balances,
@@ -137,7 +139,7 @@ export function createOpening(options: OpeningOptions): Opening {
       const prover = await createProver(config, key, chain)
       if (prover === undefined) throw new Error('unreachable: a channel that is not ours')
       const onDistrust = (reason: string) => emit({ type: 'channel-distrusted', channelId: prover.id, reason })
-      const tab = await createTab({ config, offer, url, method, prover, journal, budget, onDistrust })
+      const tab = await createTab({ config, offer, url, method, prover, journal, budget, receiptEvery, onDistrust })
       const made = isThere ? tab.addDeposit({ amount }) : deposit(tab, amount, signal)
       await made.finally(() => {
         if (tab.deposits.length > 0) tabs.add(tab)

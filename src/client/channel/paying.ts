@@ -37,6 +37,8 @@ export interface PayingOptions {
   readonly metered: (response: Response, streamed: Streamed) => Response
   /** Told of a price that has changed. */
   readonly onBill: (request: RepeatableRequest, bill: ChannelBill) => void
+  /** Told of a route that was paid for as before, and says nothing of it. */
+  readonly onFree: (request: RepeatableRequest) => void
 }
 
 /** `gone`: the channel takes no more payments, and nothing was charged. */
@@ -99,11 +101,16 @@ export function createPaying(options: PayingOptions): Paying {
     return true
   }
 
-  async function show(tab: Tab, one: Held, request: RepeatableRequest) {
+  async function show(
+    tab: Tab,
+    one: Held,
+    { request, isUnsigned }: { readonly request: RepeatableRequest; readonly isUnsigned: boolean },
+  ) {
     const { method, url, body = new Uint8Array(0) } = request
     const { pathname, search } = new URL(url)
     const hash = requestHash({ method, url: pathname + search, bodyHash: sha256(body) })
-    const proof = await tab.prover.prove('pay', { reach: one.reach, paymentId: one.id, requestHash: hash })
+    const made = await tab.prover.prove('pay', { reach: one.reach, paymentId: one.id, requestHash: hash })
+    const proof = isUnsigned ? ({ ...made, receipt: false } as const) : made
     const accepted: PaymentRequirements = { ...tab.offer, amount: String(one.max) }
     const headers = headersFor(accepted, { payload: proof, paymentId: one.id })
     const presented = await present(
@@ -111,7 +118,7 @@ export function createPaying(options: PayingOptions): Paying {
       { headers },
       { fetch: options.fetch, url, retryForMs, onAttempt: () => {} },
     )
-    return { presented, headers, about: { paymentId: one.id, requestHash: hash, max: one.max } }
+    return { presented, headers, about: { paymentId: one.id, requestHash: hash, max: one.max, isUnsigned } }
   }
 
   type Shown = Awaited<ReturnType<typeof show>>
@@ -128,7 +135,8 @@ export function createPaying(options: PayingOptions): Paying {
     if (typeof stated === 'string') {
       tab.settle(one, one.max) // it may have been charged, and nobody says how much
       // A route that is not charged for any more has nothing to say, and is not asked this way again.
-      if (isKnown || stated !== 'no_receipt') tab.distrust(stated)
+      if (!isKnown && settlement === undefined) options.onFree(request)
+      else tab.distrust(stated)
     } else {
       tab.settle(one, stated.cost, stated)
     }
@@ -154,7 +162,7 @@ export function createPaying(options: PayingOptions): Paying {
     try {
       if (!wasUncertain && !(await begin(tab, one, request.signal))) return end(tab, one, 'gone')
       for (;;) {
-        const shown = await show(tab, one, request)
+        const shown = await show(tab, one, { request, isUnsigned: !wasUncertain && !tab.isReceiptDue() })
         const { presented } = shown
         if (presented.kind === 'served') {
           return followed(request, await conclude(tab, one, { ...shown, presented }, { request, isKnown }))

@@ -16,7 +16,7 @@ import {
 import { accountHistory, type Ledger, type NanoNode } from '../../rpc/index.ts'
 import type { Wallet } from '../../wallet/wallet.ts'
 import type { Budget } from '../budget.ts'
-import type { ChannelNote, Journal } from '../journal.ts'
+import type { ChannelNote, WaitingJournal } from '../journal.ts'
 import { TAG_MODULUS } from '../offers.ts'
 import type { Issuing } from './issuing.ts'
 import type { ChannelBill } from './offers.ts'
@@ -29,7 +29,8 @@ export interface RecoveringOptions {
   readonly wallet: Wallet
   readonly node: NanoNode
   readonly ledger: Ledger
-  readonly journal: Journal
+  readonly journal: WaitingJournal
+  readonly receiptEvery: number
   readonly budget: Budget
   readonly network: string
   readonly talk: Talk
@@ -62,7 +63,7 @@ const PAGE = 100
 const MAX_PAGES = 10
 
 export function createRecovering(options: RecoveringOptions) {
-  const { key, wallet, node, ledger, journal, budget, network, talk, issuing, onDistrust, tabs } = options
+  const { key, wallet, node, ledger, journal, budget, receiptEvery, network, talk, issuing, onDistrust, tabs } = options
 
   /** What the account sent to this one, the newest first, as far back as is looked. */
   async function sendsTo(account: ChannelBill['payee']): Promise<readonly Send[]> {
@@ -115,7 +116,14 @@ export function createRecovering(options: RecoveringOptions) {
       ...({ phase: phase === 'open' ? 'open' : 'closing', authorized: '0', charged: '0' } as const),
       ...{ ...terms, config: { ...config }, deposits },
     }
-    const parts = { ...terms, prover, journal, budget, onDistrust: (reason: string) => onDistrust(prover.id, reason) }
+    const parts = {
+      ...terms,
+      prover,
+      journal,
+      budget,
+      receiptEvery,
+      onDistrust: (reason: string) => onDistrust(prover.id, reason),
+    }
     const tab = await createTab(parts, noted)
     return typeof (await tab.readCorrection(extra, tab.known())) === 'string' ? undefined : tab
   }

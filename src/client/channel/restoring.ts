@@ -3,7 +3,7 @@ import { readConfig } from '../../channel/config.ts'
 import { type NanoAddress, type PrivateKey, parseRaw } from '../../nano/index.ts'
 import type { Budget, Release } from '../budget.ts'
 import { progressOf } from '../folding.ts'
-import type { Journal, JournalEntry } from '../journal.ts'
+import type { JournalEntry, WaitingJournal } from '../journal.ts'
 import { createProver } from './prover.ts'
 import { createTab, type Tab } from './tab.ts'
 
@@ -17,7 +17,8 @@ export interface RestoringOptions {
   readonly entries: readonly LoadedEntry[]
   readonly key: PrivateKey
   readonly self: NanoAddress
-  readonly journal: Journal
+  readonly journal: WaitingJournal
+  readonly receiptEvery: number
   readonly budget: Budget
   readonly onDistrust: (channelId: string, reason: string) => void
 }
@@ -28,6 +29,7 @@ export async function restoreTabs({
   self,
   journal,
   budget,
+  receiptEvery,
   onDistrust,
 }: RestoringOptions): Promise<readonly Tab[]> {
   const tabs: Tab[] = []
@@ -39,7 +41,7 @@ export async function restoreTabs({
     const prover = await createProver(config, key)
     if (prover === undefined) continue
     const { offer, url, method } = channel
-    const parts = { config, offer, url, method, prover, journal, budget }
+    const parts = { config, offer, url, method, prover, journal, budget, receiptEvery }
     const told = { ...parts, onDistrust: (reason: string) => onDistrust(hash, reason) }
     tabs.push(await createTab(told, { ...channel, ...progress.get(hash) }))
   }

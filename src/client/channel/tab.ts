@@ -10,7 +10,7 @@ import { type BlockHash, hashBlock, MAX_RAW, raw } from '../../nano/index.ts'
 import type { PaymentRequirements } from '../../x402/shapes.ts'
 import type { Budget } from '../budget.ts'
 import { saysMore } from '../folding.ts'
-import type { ChannelNote, Journal, JournalEntry } from '../journal.ts'
+import type { ChannelNote, JournalEntry, WaitingJournal } from '../journal.ts'
 import { createDepositList, type NewDeposit } from './deposit-list.ts'
 import { type Before, createHolding, type Held } from './held.ts'
 import { channelEntry, paymentEntry } from './notes.ts'
@@ -33,8 +33,10 @@ export interface TabParts {
   readonly url: string
   readonly method: string
   readonly prover: Prover
-  readonly journal: Journal
+  readonly journal: WaitingJournal
   readonly budget: Budget
+  /** One payment in so many brings a receipt. */
+  readonly receiptEvery: number
   readonly onDistrust: (reason: string) => void
 }
 
@@ -46,7 +48,7 @@ const MARGIN_MS = 10_000
 export type Tab = Awaited<ReturnType<typeof createTab>>
 
 export async function createTab(parts: TabParts, noted?: ChannelNote) {
-  const { config, offer, url, method, prover, journal, budget, onDistrust } = parts
+  const { config, offer, url, method, prover, journal, budget, receiptEvery, onDistrust } = parts
   const terms = decodeOffer(offer.extra)
   if (terms === undefined) throw new ConfigError('The journal has a channel without its offer.')
   const readStatement: ReadStatement = await createStatementReader(terms.receiptKey)
@@ -69,6 +71,8 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
   let statedAuthorized = BigInt(evidence?.channelState.authorized ?? 0)
   /** What the payee, corrected, has charged and reserved: a stream may have drawn on more than was meant for it. */
   let corrected = 0n
+  /** How many payments have begun since one that asked for a receipt. */
+  let sinceReceipt = 0
   /** How often proofs for `authorized` were shown. */
   let atLevel = 0
   /** What an issuer has locked stays as it is. */
@@ -84,8 +88,11 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     ...(evidence && { receipt: evidence }),
   })
   const own = { id: prover.id, origin, atMs, config, offer, url, method }
-  const entryOf = (one: Held, state: JournalEntry['state'], amount: bigint) =>
-    paymentEntry(own, one, { state, amount, progress: progress() })
+  const entryOf = (one: Held, state: JournalEntry['state'], amount: bigint) => {
+    // The journal has the evidence of payments before it already.
+    const { receipt, ...counters } = progress()
+    return paymentEntry(own, one, { state, amount, progress: state === 'signed' ? counters : progress() })
+  }
   const quietly = (entry: JournalEntry) => journal.put(entry).catch(() => {})
 
   const note = () => channelEntry(own, { phase, distrusted, deposits: deposits.all, progress: progress() })
@@ -245,6 +252,11 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
       return stated
     },
     believe,
+    /** Whether the next payment is to bring a receipt: one in so many does. */
+    isReceiptDue() {
+      sinceReceipt = sinceReceipt + 1 >= receiptEvery ? 0 : sinceReceipt + 1
+      return sinceReceipt === 0
+    },
     /** The best that the payee has signed. */
     evidence: () => evidence,
     /** The payee has lost its records, and is at what it signed once: it may be less than it said since. */
@@ -302,14 +314,14 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     one.release()
     budget.count(host, raw(cost), Date.now())
     if (stated) believe(stated)
-    void quietly(entryOf(one, 'delivered', cost))
+    journal.later(entryOf(one, 'delivered', cost))
   }
 
   /** It cost nothing, and never will. */
   function drop(one: Held) {
     one.release()
     if (!holding.remove(one)) return
-    void quietly(entryOf(one, 'void', 0n))
+    journal.later(entryOf(one, 'void', 0n))
   }
 
   /** No payment begins in it any more; it is closed when somebody sees to it. */
@@ -325,7 +337,7 @@ export async function createTab(parts: TabParts, noted?: ChannelNote) {
     if (stated.charged < statedCharged) return // an answer that a later one has overtaken
     statedCharged = stated.charged
     const said = evidenceOf(stated)
-    if (saysMore(said, evidence)) evidence = said
+    if (said.receipt && saysMore(said, evidence)) evidence = said
     // Nobody else was under way, so this is what was charged: what was counted for an answer that was lost was less.
     if (exposure() === 0n && stated.reserved === 0n && stated.charged < charged) charged = stated.charged
   }

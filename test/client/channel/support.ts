@@ -1,8 +1,15 @@
 /** A payer and a paywall with channels, on a devnet; what is said between them can be looked at, changed and lost. */
 import type { PaywallOptions } from 'nano402'
-import { createPayer, type Payer, type PayerEvent, type PayerOptions } from 'nano402/client'
+import {
+  createPayer,
+  type Journal,
+  type JournalEntry,
+  type Payer,
+  type PayerEvent,
+  type PayerOptions,
+} from 'nano402/client'
 import { parseXno } from 'nano402/nano'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { type ChannelPayload, decodePayload } from '../../../src/channel/wire.ts'
 import { decodePaymentPayload } from '../../../src/x402/headers.ts'
 import { freshWallet } from '../../channel/client.ts'
@@ -107,3 +114,11 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
 
 /** The types of what was said about the channel, in order. */
 export const said = ({ sent }: Pick<Scene, 'sent'>) => sent.map(({ payload }) => payload?.type ?? 'nothing')
+
+/** What a journal has once it knows how all payments ended, which it may learn a moment after they did. */
+export async function settledEntries(journal: Journal): Promise<readonly JournalEntry[]> {
+  await expect
+    .poll(async () => (await journal.load()).some(({ inChannel }) => inChannel?.reach !== undefined))
+    .toBe(false)
+  return [...(await journal.load())]
+}
