@@ -139,13 +139,15 @@ export const client: MakeCommand = (terminal) =>
       }
     })
 
-type Sums = Readonly<Record<'deposited' | 'charged' | 'refunded', bigint>>
+/** `left`: with an issuer, which does not pay out so little. */
+type Sums = Readonly<Record<'deposited' | 'charged' | 'refunded', bigint>> & { readonly left?: bigint }
 
 /** What closed channels come to. `paid`: what the receipts of this run said. */
 function endOf(closed: readonly Sums[], paid: bigint) {
-  const sum = (name: 'deposited' | 'charged' | 'refunded') => closed.reduce((total, one) => total + one[name], 0n)
-  const [deposited, charged, refunded] = [sum('deposited'), sum('charged'), sum('refunded')]
-  return { deposited, charged, refunded, conserved: deposited === charged + refunded && charged >= paid }
+  const sum = (name: keyof Sums) => closed.reduce((total, one) => total + (one[name] ?? 0n), 0n)
+  const [deposited, charged, refunded, left] = [sum('deposited'), sum('charged'), sum('refunded'), sum('left')]
+  const conserved = deposited === charged + refunded + left && charged >= paid
+  return { deposited, charged, refunded, ...(left > 0n && { left }), conserved }
 }
 
 interface Run {
@@ -219,11 +221,12 @@ interface Result extends Run {
   readonly deposited: bigint
   /** Left out where the channel stays open. */
   readonly refunded?: bigint
+  readonly left?: bigint
   readonly conserved?: boolean
 }
 
 function sayResult(result: Result, { stdout }: Terminal): void {
-  const { requests, served, failed, latencyMs, openedMs, refunded } = result
+  const { requests, served, failed, latencyMs, openedMs, refunded, left } = result
   const xno = (amount: bigint) => `${formatXno(amount as Raw)} XNO`
   const rows = {
     served: `${served} of ${requests}`,
@@ -234,6 +237,7 @@ function sayResult(result: Result, { stdout }: Terminal): void {
     deposited: xno(result.deposited),
     charged: xno(result.charged),
     ...(refunded !== undefined && { refunded: xno(refunded) }),
+    ...(left !== undefined && { left: `${xno(left)}, too little for the issuer to pay out` }),
   }
   for (const [name, value] of Object.entries(rows)) printLine(stdout, `${name.padEnd(10)}${value}`)
   for (const [reason, times] of Object.entries(failed)) {

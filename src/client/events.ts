@@ -54,13 +54,15 @@ export type PayerEvent =
   | { readonly type: 'channel-corrected'; readonly channelId: string; readonly refusal: string }
   /** Nothing more is paid in the channel, because what the server said of it cannot be true. */
   | { readonly type: 'channel-distrusted'; readonly channelId: string; readonly reason: string }
-  /** The refund was seen on the ledger, confirmed and to the raw. No `hash`: nothing was left. */
+  /** The refund was seen on the ledger, confirmed and to the raw. No `hash`: nothing came back. */
   | {
       readonly type: 'channel-closed'
       readonly channelId: string
-      /** In raw, over its whole life: what was deposited is what was charged and what was refunded. */
+      /** In raw, over its whole life: what was deposited is what was charged, what was refunded and what is left. */
       readonly deposited: bigint
       readonly charged: bigint
       readonly refunded: bigint
+      /** The rest, where it is too little for its issuer to pay out, and stays there. Otherwise left out. */
+      readonly left?: bigint
       readonly hash: BlockHash | undefined
     }

@@ -12,10 +12,12 @@ export interface ClosedChannel {
   readonly origin: string
   readonly deposited: bigint
   readonly charged: bigint
-  /** What came back: all the rest. */
+  /** What came back: all the rest, but for what is `left`. */
   readonly refunded: Raw
-  /** The confirmed block that it came back by; undefined: nothing was left, or too little for the issuer to pay out. */
+  /** The confirmed block that it came back by; undefined: nothing did. */
   readonly refund: BlockHash | undefined
+  /** The rest, where it is too little for the issuer to pay out: it is in our account there. Otherwise left out. */
+  readonly left?: Raw
   /** Deposited, and unknown to a payee that has lost its records: its operator is to be asked for it. Otherwise left out. */
   readonly unacknowledged?: bigint
 }
@@ -98,12 +100,14 @@ export function createClosing({ ending, refunds, opening, emit, tabs }: ClosingO
 
   async function conclude(tab: Tab, { deposited, charged, refund }: Ended): Promise<ClosedChannel> {
     const unacknowledged = tab.deposited() - deposited
-    const refunded = raw(deposited - charged)
+    const rest = raw(deposited - charged)
+    const stays = refund === undefined && rest > 0n
+    const back = { refunded: stays ? raw(0n) : rest, ...(stays && { left: rest }) }
     tab.conclude(charged)
     tabs.delete(tab)
     await tab.become('closed')
-    emit({ type: 'channel-closed', channelId: tab.id, deposited, charged, refunded, hash: refund })
-    const closed = { channelId: tab.id, origin: tab.origin, deposited, charged, refunded, refund }
+    emit({ type: 'channel-closed', channelId: tab.id, deposited, charged, ...back, hash: refund })
+    const closed = { channelId: tab.id, origin: tab.origin, deposited, charged, ...back, refund }
     return unacknowledged > 0n ? { ...closed, unacknowledged } : closed
   }
 
