@@ -64,6 +64,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
     maxChannelSeconds = 2_592_000,
     newAccountsPerMinute = 6_000,
     falseSignaturesPerMinute = 600,
+    leaseMs = 5_000,
     now = Date.now,
   } = options
   const {
@@ -85,7 +86,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
   const store = typeof given === 'string' ? await openStore(given) : given
   const work = createWorkSource(options.work ?? 'node', node, WORK_THRESHOLDS[network])
   const representative = options.representative === undefined ? undefined : nanoAddress(options.representative)
-  const payouts = createPayouts({ key, node, work, store, ...(representative && { representative }) })
+  const payouts = createPayouts({ key, node, work, store, leaseMs, ...(representative && { representative }) })
   const book = createBook({ store, payouts, now })
   const paywall = createPaywall({
     ...{ network, rpc: node, store, payTo: payouts.address, secret: secret ?? bytesToHex(derive('secret')) },

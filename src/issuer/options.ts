@@ -44,6 +44,8 @@ export interface IssuerOptions {
    * Beyond that, requests by own keys are told to come later; those by session keys are not held up.
    */
   readonly falseSignaturesPerMinute?: number
+  /** For how long a process that was killed keeps the others from paying out. Default 5,000. */
+  readonly leaseMs?: number
   /** Told of deposits as of any paid request. */
   readonly onEvent?: EventListener
   /** The clock: Unix time in ms. */

@@ -73,7 +73,7 @@ export async function openIssuer({
   const now = () => clock.nowMs
   const issuer = await createIssuer({
     ...{ privateKey: ISSUER_KEY, rpc: devnet, network: 'nano:devnet', store, work: 'cpu', now },
-    ...{ minDeposit: '0.000001', settleSeconds: HOUR, ...more },
+    ...{ minDeposit: '0.000001', settleSeconds: HOUR, leaseMs: 500, ...more },
   })
   const app = issuerApp(issuer, { operatorToken: OPERATOR })
   const served = overHttp ? await listenFetch(app.fetch) : undefined

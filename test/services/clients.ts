@@ -1,6 +1,8 @@
 /** One client of the stress run, for each custodian: it opens a channel, pays in it, and has the rest back. */
+import type { Devnet } from 'nano402/devnet'
 import { accountSigner, createIssuerClient } from 'nano402/issuer'
 import { parseXno } from 'nano402/nano'
+import { receivable } from 'nano402/rpc'
 import { requestHash } from '../../src/channel/binding.ts'
 import type { ChannelConfig } from '../../src/channel/config.ts'
 import { sha256 } from '../../src/channel/sha256.ts'
@@ -47,10 +49,10 @@ export async function payeeClient(vendor: string, purse: Purse): Promise<StressC
 export async function issuerClient(
   vendor: string,
   purse: Purse,
-  issuer: { readonly url: string; readonly publicKey: string },
+  { url, publicKey, devnet }: { readonly url: string; readonly publicKey: string; readonly devnet: Devnet },
 ): Promise<StressClient> {
   const { key, account: payer } = purse
-  const bank = createIssuerClient({ url: issuer.url, issuer: issuer.publicKey, signer: accountSigner(key) })
+  const bank = createIssuerClient({ url, issuer: publicKey, signer: accountSigner(key) })
   const to = bank.depositUrl(parseXno('0.003'))
   const deposit = offerOf(await fetch(to, { method: 'POST' }))
   const block = await purse.pay(deposit)
@@ -62,7 +64,7 @@ export async function issuerClient(
   const salt = randomHex(16).toUpperCase()
   const { terms, chain } = await ownTerms(key, salt, { maxK: MAX_K })
   const config = {
-    ...{ network: offer.network, custodian: 'issuer', issuer: issuer.publicKey, payer, payee: offer.payTo },
+    ...{ network: offer.network, custodian: 'issuer', issuer: publicKey, payer, payee: offer.payTo },
     ...{ origin: vendor, refundTo: payer, expiresAt: extra.expiresAt, closeGrace: extra.closeGraceSeconds, salt },
     ...{ nonce: extra.nonce, mode: 'payword-sha256', unit: extra.unit, maxK: MAX_K, ...terms },
   } as ChannelConfig
@@ -84,8 +86,8 @@ export async function issuerClient(
       if (!closed.release) throw new Error('A close without a release.')
       await bank.close(prover.id, closed.release)
       const { balance } = await bank.account()
-      const { id } = await bank.withdraw(BigInt(balance))
-      while ((await bank.withdrawal(id)).state !== 'paid') await later()
+      await bank.withdraw(BigInt(balance))
+      while ((await receivable(devnet, payer, { count: 1 })).length === 0) await later()
     },
   }
 }

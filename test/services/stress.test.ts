@@ -85,7 +85,9 @@ test.each(CUSTODIANS)(
     let [served, closed] = [0, 0]
     async function client(): Promise<void> {
       const purse = await world.purse()
-      const own = await (issuer ? issuerClient(vendor.url, purse, issuer) : payeeClient(vendor.url, purse))
+      const own = await (issuer
+        ? issuerClient(vendor.url, purse, { ...issuer, devnet })
+        : payeeClient(vendor.url, purse))
       expect((await own.open()).status).toBe(204)
       for (let k = 1; k <= PAYMENTS; k++) {
         const startMs = performance.now()
