@@ -32,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['core', 'nano', 'rpc', 'x402', 'errors', 'lru-cache'],
   ],
   client: [
+    'lru-cache',
     'channel',
     'wallet',
     'issuer/ask.ts',

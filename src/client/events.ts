@@ -36,6 +36,10 @@ export type PayerEvent =
     }
   /** The server did not serve. `retryable`: the same proof stays good. */
   | { readonly type: 'refused'; readonly hash: BlockHash; readonly refusal: string; readonly retryable: boolean }
+  /** With the answer came a pass, for further requests like this one. */
+  | { readonly type: 'pass-bought'; readonly url: string }
+  /** A request was answered on a pass: nothing was paid for it. */
+  | { readonly type: 'pass-used'; readonly url: string; readonly status: number }
   /** A deposit is confirmed and acknowledged: requests are paid out of it. */
   | { readonly type: 'channel-opened'; readonly channelId: string; readonly origin: string; readonly deposit: bigint }
   /** A further deposit is. */

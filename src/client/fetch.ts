@@ -9,6 +9,7 @@ import type { PayerEvent } from './events.ts'
 import { identifierFor } from './identifier.ts'
 import { ALONE, type Method, SIDE_BY_SIDE } from './methods.ts'
 import type { ChosenOffer } from './offers.ts'
+import { createPasses } from './passes.ts'
 import type { Payment } from './payment.ts'
 import type { Payments } from './payments.ts'
 import { discard, type Presented, present } from './present.ts'
@@ -36,6 +37,7 @@ export interface PayingFetch {
 
 export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
   const { payments, confirm, choose, retryForMs, emit } = options
+  const passes = createPasses(options)
   let underWay = 0
 
   /** Asks without a proof. What is not ours to pay comes back as the response that it is. */
@@ -81,6 +83,7 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
     if (presented.kind === 'served') {
       if (payment) await payments.mark(payment, 'delivered')
       const { response, settlement } = presented
+      passes.keep(url, response)
       emit({ type: 'paid', hash, status: response.status, settlement })
       const next = request.redirected(response, url)
       if (next === undefined) return response
@@ -128,15 +131,36 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
       emit({ type: 'resumed', hash: payment.hash })
       return spend(payment, request)
     }
+    const used = await passes.show(request)
+    if (used) return used
     const channels = await options.channels?.()
     const early = await channels?.early(request)
-    if (early) return early
+    if (early) return kept(early, request.url)
     const answer = await challenge(request)
     if (!('bills' in answer)) return answer // by its form: a runtime may have more than one class Response
+    const turn = await passes.showOrBuy(request, answer.bills, answer.url)
+    if (typeof turn !== 'function') return turn
+    try {
+      return await buy(request, answer, { channels, held, replaces })
+    } finally {
+      turn()
+    }
+  }
+
+  const kept = (response: Response, url: string): Response => {
+    passes.keep(url, response)
+    return response
+  }
+
+  async function buy(
+    request: RepeatableRequest,
+    answer: Challenge,
+    { channels, held, replaces }: Buying,
+  ): Promise<Response> {
     const { url } = answer
     // A channel is with the very page that was asked.
     const paid = url === request.url ? await channels?.pay(request, answer.bills) : undefined
-    if (paid && !('unpaid' in paid)) return paid
+    if (paid && !('unpaid' in paid)) return kept(paid, url)
     const chosen = chooseOnce(answer, paid?.unpaid)
     const { offer, resource } = chosen
     const extensions = identifierFor(chosen.extensions)
@@ -185,6 +209,14 @@ export function createPayingFetch(options: PayingFetchOptions): PayingFetch {
       }
     },
   }
+}
+
+/** What goes on while a request is paid for. */
+interface Buying {
+  readonly channels: ChannelPayments | undefined
+  readonly held: Payment[]
+  /** Signed earlier and never published: the new payment takes their place. */
+  readonly replaces: Payment[]
 }
 
 /** What a 402 asks, and where it came from. */

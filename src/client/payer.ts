@@ -39,6 +39,9 @@ export interface Payer {
    * new one is made; a body of `FormData` is never the same, because of its random boundary. Calls side by side are
    * separate: each pays for itself, and an unfinished payment is used by one.
    *
+   * Where a payment buys a pass, the pass is kept until this process ends, and shown in place of a payment until the server takes
+   * it no more; calls side by side wait for the one that buys it.
+   *
    * An answer that does not use the payment up (a 500 of the handler, say) comes back as it is, and the payment stays good
    * for the same request. A redirect that was paid for is followed within its origin, otherwise it comes back as it is.
    *
