@@ -45,6 +45,17 @@ export interface ProxyOptions extends DeploymentOptions, ProxyRouteOptions {
   readonly onUpstreamFault?: (fault: UpstreamFault) => void
 }
 
+/** What a proxy has beside the options of a paywall, as a file has them. */
+export const OWN_OPTIONS = [
+  'upstream',
+  'routes',
+  'default',
+  'host',
+  'trustProxy',
+  'upstreamTimeoutMs',
+  'rates',
+] as const
+
 const EXPECTED: Readonly<Record<string, string>> = {
   upstream: 'a URL such as http://localhost:8080',
   routes: 'a list such as [{ path: /report, price: "0.001" }]',

@@ -18,7 +18,13 @@ import { type PaywallPage, paywallPage } from '../page/index.ts'
 import { refuse } from './answers.ts'
 import { forward } from './forward.ts'
 import { type Origin, presentsPayment, requestHeaders, upgradeHeaders } from './headers.ts'
-import { checkProxyOptions, type ProxyOptions, type ProxyRouteOptions, type UpstreamFault } from './options.ts'
+import {
+  checkProxyOptions,
+  OWN_OPTIONS,
+  type ProxyOptions,
+  type ProxyRouteOptions,
+  type UpstreamFault,
+} from './options.ts'
 import { admit, isPlainUpgrade } from './request.ts'
 import { createRouter, type RoutePattern } from './routes.ts'
 import { createProxyServer, type Serve } from './server.ts'
@@ -66,7 +72,7 @@ export function createProxy(options: ProxyOptions): PaywallProxy {
   const { host = 'upstream', trustProxy = false, upstreamTimeoutMs = 60_000, onUpstreamFault } = own
   const { page, ...deployment } = given
   const route = createRouter(routes.map(({ pattern }) => pattern))
-  const paywall = createPaywall(deployment)
+  const paywall = orNameOwn(() => createPaywall(deployment))
   const tariff = (place: string, name: string, options: ProxyRouteOptions | undefined): Tariff => ({
     name,
     paywall:
@@ -162,9 +168,8 @@ function warningsFor({ origin, hostname }: URL, fallback: ProxyOptions['default'
 
 /** The options of a route, as a paywall takes them. */
 function routeOptions({ page, ...options }: ProxyRouteOptions): RouteOptions {
-  const { discovery } = options
   const made = page && (isPage(page) ? page : paywallPage(page === true ? {} : page))
-  return { ...options, ...(discovery && { discovery }), ...(made && { page: made }) }
+  return { ...options, ...(made && { page: made }) }
 }
 
 const isPage = (page: object | true): page is PaywallPage => typeof page === 'object' && 'open' in page
@@ -176,6 +181,16 @@ function orClose<T>(paywall: Paywall, make: () => T): T {
   } catch (error) {
     void paywall.close({ timeoutMs: 1 })
     throw error
+  }
+}
+
+/** A paywall knows its own options alone, and lists them when one is unknown. */
+function orNameOwn<T>(make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof ConfigError) || !error.message.startsWith('Unknown option')) throw error
+    throw new ConfigError(`${error.message} And of a proxy: ${OWN_OPTIONS.join(', ')}.`, { cause: error })
   }
 }
 

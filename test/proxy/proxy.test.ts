@@ -314,7 +314,7 @@ describe('a proxy', () => {
     [{ default: { price: '-1' } }, 'default: NANO402_PRICE (option price) is no price.'],
     [{ upstreamTimeoutMs: 0 }, 'upstreamTimeoutMs: expected'],
     [{ page: 'yes' }, 'page: expected true'],
-    [{ secrets: 'x' }, 'Unknown option secrets.'],
+    [{ secrets: 'x' }, /^Unknown option secrets\..* And of a proxy: upstream, routes, /],
   ])('of %j is refused, and it is said where it is wrong', (options, message) => {
     const all = { ...world.options, upstream: 'http://localhost', ...options } as Parameters<typeof createProxy>[0]
     expect(() => createProxy(all)).toThrow(message)
