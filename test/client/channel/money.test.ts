@@ -95,6 +95,27 @@ describe('a deposit', () => {
     expect(said(scene).filter((type) => type === 'open')).toHaveLength(1)
   })
 
+  test('is within the budget of deposits, however many origins ask for one at once', async () => {
+    const limit = '0.15' // for one of 0.1, and the rest of it for a second one
+    const scene = await openScene({
+      world,
+      shop: { mechanisms: ['channel'] },
+      payer: { budget: { ...budget, deposit: limit } },
+    })
+    scene.between = ({ request }, next) => {
+      const { pathname } = new URL(request.url)
+      return next(new Request(`${ORIGIN}${pathname}`, request))
+    }
+    const origins = Array.from({ length: 8 }, (_, n) => `http://shop-${n}.example/report`)
+    const ends = await Promise.allSettled(origins.map((url) => scene.payer.fetch(url)))
+    const refused = ends.flatMap((end) => (end.status === 'rejected' ? end.reason.bound : []))
+    expect(new Set(refused)).toEqual(new Set(['deposit']))
+    const deposited = (await scene.payer.channels()).reduce((sum, channel) => sum + channel.deposited, 0n)
+    expect(deposited).toBeLessThanOrEqual(parseXno(limit))
+    expect(deposited).toBeGreaterThan(parseXno('0.1'))
+    expect(refused.length + scene.runs()).toBe(8)
+  })
+
   test('is followed by another one before it is used up, and no request fails for it', async () => {
     const scene = await openScene({
       world,

@@ -37,6 +37,30 @@ describe.each(MODES)('a payer with channels of %s', (mode) => {
     expect(await payer.channels()).toMatchObject([{ charged: 30n * PRICE, authorized: 30n * PRICE }])
   })
 
+  test('shows proofs for what was charged, what is under way and what it asks for, and never for more', async () => {
+    const scene = await openScene({ world, shop: { channel: { modes: [mode] } } })
+    let [begun, ended] = [0n, 0n]
+    const excess: bigint[] = []
+    scene.between = async ({ request, payload }, next) => {
+      if (payload?.type !== 'token' && payload?.type !== 'voucher') return next(request)
+      const reach = payload.type === 'token' ? BigInt(payload.k) * PRICE : payload.cumulative
+      if (reach > begun * PRICE) excess.push(reach)
+      const isServed = ++ended % 3n !== 0n
+      return isServed ? next(request) : new Response(null, { status: 500 })
+    }
+    for (const together of [1, 5, 2, 8, 1]) {
+      await Promise.all(
+        Array.from({ length: together }, async (_, n) => {
+          begun++
+          await scene.payer.fetch(`${URL_}?n=${begun}-${n}`)
+        }),
+      )
+    }
+    expect(excess).toEqual([])
+    const [channel] = await scene.payer.channels()
+    expect(channel?.authorized).toBeLessThanOrEqual(begun * PRICE)
+  })
+
   test('counts both of two payments whose answers overtake each other', async () => {
     const scene = await openScene({ world, shop: { channel: { modes: [mode] } } })
     await scene.payer.fetch(URL_)
