@@ -2,6 +2,7 @@
 export const TEXTS = {
   heading: 'Payment required',
   sold: 'One visit to',
+  pass: 'Good for {uses} visits within {time}',
   amount: 'Exact amount',
   account: 'To account',
   raw: 'In raw',

@@ -1,5 +1,6 @@
 /** The page itself: what is sold, what it costs, how it is paid, and what has become of the payment. */
 import { formatPaymentUri, formatXno, nanoAddress, parseRaw } from '../nano/index.ts'
+import { PASS_EXTENSION } from '../x402/pass.ts'
 import { isFields, type SessionOffer } from '../x402/session.ts'
 import type { PaymentRequired } from '../x402/shapes.ts'
 import { type Html, html, toText } from './html.ts'
@@ -38,6 +39,7 @@ export function offerPage(view: OfferView): string {
   const uri = formatPaymentUri({ address: nanoAddress(payTo), amount: sent })
   const { path, size } = qrPath(uri)
   const { url, description } = required.resource
+  const pass = required.extensions?.[PASS_EXTENSION] as { readonly info: PassInfo } | undefined
   const until = new Date(session.expiresAt * 1000)
   const seconds = Math.max(0, session.expiresAt - Math.floor(Date.now() / 1000))
   const step = (text: string): Html => html`<li>${text}</li>`
@@ -53,6 +55,7 @@ ${brand(options)}
 <h1>${description ?? url}</h1>
 <p class="price">${price} <span>XNO</span></p>
 ${options.usd === undefined ? [] : html`<p class="usd">${options.usd} USD</p>`}
+${pass === undefined ? [] : html`<p class="usd">${passText(texts.pass, pass, options.language)}</p>`}
 ${note === undefined ? [] : html`<p class="note" role="note">${texts[note]}</p>`}
 </div>
 <div class="pay" id="pay">
@@ -88,6 +91,25 @@ ${contact(options, texts)}
 </main>
 <script nonce="${nonce}">${script}</script>`
   return document(view, `${price} XNO: ${description ?? url}`, body)
+}
+
+interface PassInfo {
+  readonly uses: number
+  readonly ttlMs: number
+}
+
+const UNITS = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1_000],
+] as const
+
+/** What a pass is good for, in whole units of the largest that fits. */
+function passText(text: string, { info }: { readonly info: PassInfo }, language = 'en'): string {
+  const [unit, ms] = UNITS.find(([, length]) => info.ttlMs >= length) ?? UNITS[3]
+  const time = new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' })
+  return text.replace('{uses}', String(info.uses)).replace('{time}', time.format(Math.floor(info.ttlMs / ms)))
 }
 
 /** What a person sees in place of any other refusal. With `retryAfterSeconds` it asks again by itself. */

@@ -75,6 +75,10 @@ test('G2: a pass of another secret, realm, network, route, scope or price is goo
     expect(other.runs()).toBe(0)
   }
   expect(asked()).toBe(before)
+  const bound = { ...pass, by: () => 'somebody' }
+  const personal = await openAccessShop(world, { pass: bound, store, name: 'report' }).buyPass()
+  const elsewhere = openAccessShop(world, { pass: bound, store, name: 'dear', price: '1' })
+  expect(await codeOf(await elsewhere.ask(personal))).toEqual([402, 'invalid_pass'])
   const rotated = openAccessShop(world, {
     pass,
     store,

@@ -286,3 +286,13 @@ test('a program that pays at a route with a page is served as ever', async () =>
   const answer = await ask({ ...proofHeader(offer, hash), accept: BROWSER_ACCEPT })
   expect([answer.status, runs()]).toEqual([200, 1])
 })
+
+test('a page says what a pass is good for, in the words and the language of the site', async () => {
+  const pass = { uses: 100, ttlMs: 7_200_000 }
+  const open = async (page = paywallPage()) =>
+    (await openShop({ ...options, pass, page }).ask({ accept: BROWSER_ACCEPT })).text()
+  expect(await open()).toContain('Good for 100 visits within 2 hours')
+  const texts = { pass: '{time} lang {uses} Besuche' }
+  expect(await open(paywallPage({ language: 'de', texts }))).toContain('2 Stunden lang 100 Besuche')
+  expect(await (await openShop(options).ask({ accept: BROWSER_ACCEPT })).text()).not.toContain('Good for 100')
+})
