@@ -9,6 +9,7 @@ import {
   type Paid,
   type Payment,
   type Paywall,
+  type PaywallRequest,
   type PaywallRoute,
   type RouteOptions,
   sendAnswer,
@@ -101,21 +102,27 @@ export function createProxy(options: ProxyOptions): PaywallProxy {
 
     const onFault = (code: UpstreamFault['code'], message: string) =>
       onUpstreamFault?.({ code, message, route: tariff.name })
+    let isWaiting = req.headers.expect !== undefined
+    /** Tells a client that waits for it to send the body. */
+    const goOn = () => {
+      if (isWaiting) res.writeContinue()
+      isWaiting = false
+    }
     let payment: Payment | undefined
     if (tariff.paywall) {
       if (presentsPayment(req.headers) && !(await upstream.isThere())) {
         onFault('upstream_unavailable', 'nobody takes connections there')
         return refuse(res, 'upstream_unavailable')
       }
-      const outcome = await tariff.paywall.guard(nodeRequest(req, res))
+      const outcome = await tariff.paywall.guard(waited(nodeRequest(req, res), goOn))
       if (outcome.kind === 'refused') {
-        if (req.headers.expect) res.shouldKeepAlive = false // its body may or may not come
+        if (isWaiting) res.shouldKeepAlive = false // its body may or may not come
         return sendAnswer(res, outcome)
       }
       holdResponse(res, onUpgrade ? forUpgrade(outcome) : outcome)
       payment = outcome.payment
     }
-    if (req.headers.expect) res.writeContinue()
+    goOn()
     const toHost = host === 'upstream' ? upstream.host : host === 'client' ? (req.headers.host ?? '') : host
     const rules = { host: toHost, origin: origin(req), trustProxy, payment }
     req.headers = (onUpgrade ? upgradeHeaders : requestHeaders)(req.headers, rules)
@@ -202,6 +209,16 @@ function at<T>(place: string, make: () => T): T {
     if (!(error instanceof ConfigError)) throw error
     throw new ConfigError(`${place}: ${error.message}`, { cause: error })
   }
+}
+
+/** A request whose body somebody wants to read before it is served: its client has to send it first. */
+function waited(request: PaywallRequest, goOn: () => void): PaywallRequest {
+  const read = request.readBody?.bind(request)
+  const readBody = async (limit: number) => {
+    goOn()
+    return read?.(limit)
+  }
+  return Object.assign(request, { readBody })
 }
 
 /** A change to websockets is what was paid for: an answer like any below 400. */

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
+import type { RequestView } from 'nano402'
 import { createPayer } from 'nano402/client'
 import { createProxy } from 'nano402/proxy'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -231,6 +232,21 @@ describe('a request', () => {
     expect((await paid.next()).body).toBe('body')
     paid.close()
   })
+})
+
+test('a price that reads the body has a client that waits send it', async () => {
+  const upstream = await openUpstream(async (req, res) => res.end(await text(req)))
+  const price = async (request: RequestView) => ((await request.text()) === 'body' ? '0.001' : '1')
+  const { url } = await openProxy(world, upstream.url, { routes: [{ path: '/a', price, priceBodyLimit: 10 }] })
+  const { headers } = await buy(world.buyer, `${url}/a`, { method: 'POST', body: 'body' })
+  const head = ['POST /a HTTP/1.1', 'Host: x', 'Content-Length: 4', 'Expect: 100-continue']
+  const connection = await connectTo(url)
+  connection.send([...head, ...lines(headers)])
+  await until(() => connection.pending() === 'HTTP/1.1 100 Continue\r\n\r\n')
+  connection.socket.write('body')
+  const { status, body } = await connection.next()
+  expect([status, body]).toEqual([200, 'body'])
+  connection.close()
 })
 
 test('websockets go through where they are free, and where they are paid for', async () => {
