@@ -91,7 +91,7 @@ async function writeSynced(path: string, flags: 'a' | 'w', text: string): Promis
     const { size } = await file.stat()
     try {
       await file.writeFile(text)
-      await file.sync()
+      await file.datasync() // the bytes and the length; when it was changed does not matter
     } catch (error) {
       await file.truncate(size) // half a line would spoil the next one
       throw error
