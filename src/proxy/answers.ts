@@ -12,6 +12,9 @@ const ANSWERS = {
 
 export type ProxyCode = keyof typeof ANSWERS
 
+/** About the connection, and who may read the answer. Of the upstream's own there is nothing yet. */
+const SURVIVES = /^(?:connection|vary|access-control-.*)$/i
+
 /** Answers with a code and its sentence, or with one that says more. Through a response that is held it gives the payment back. */
 export function refuse(res: WrittenResponse, code: ProxyCode, message: string = ANSWERS[code][1]): void {
   const [status] = ANSWERS[code]
@@ -20,7 +23,7 @@ export function refuse(res: WrittenResponse, code: ProxyCode, message: string = 
   sendAnswer(res, {
     status,
     headers: (existing) => [
-      ...[...existing].filter(([name]) => name.toLowerCase() === 'connection'),
+      ...[...existing].filter(([name]) => SURVIVES.test(name)),
       ['Content-Type', 'application/json; charset=utf-8'],
       ['Cache-Control', 'no-store'],
     ],

@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.ts'
 import type { DeploymentOptions, RouteOptions } from '../index.ts'
 import type { PageOptions, PaywallPage } from '../page/index.ts'
 import * as z from '../zod.ts'
+import type { CorsOption } from './cors.ts'
 import type { RoutePattern } from './routes.ts'
 
 interface PageOption {
@@ -39,6 +40,8 @@ export interface ProxyOptions extends DeploymentOptions, ProxyRouteOptions {
   readonly host?: string
   /** Whether `X-Forwarded-...` of a request is true, because only a proxy of ours can reach this one. Default false. */
   readonly trustProxy?: boolean
+  /** Origins whose scripts may read what is answered and ask for more: `'*'`, or a list. Default: what the upstream says. */
+  readonly cors?: CorsOption
   /** How long the upstream may take to begin an answer. Default 60,000. */
   readonly upstreamTimeoutMs?: number
   /** Told when the upstream fails. */
@@ -52,6 +55,7 @@ export const OWN_OPTIONS = [
   'default',
   'host',
   'trustProxy',
+  'cors',
   'upstreamTimeoutMs',
   'rates',
 ] as const
@@ -62,6 +66,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   default: "'deny', 'free' or { price: '0.001' }",
   host: "'upstream', 'client' or a host's name",
   trustProxy: 'true or false',
+  cors: "'*', or a list of origins such as https://app.example.com",
   upstreamTimeoutMs: 'an integer of milliseconds, at least 1',
   path: 'a path such as /report, /items/:id or /files/*',
   methods: 'a list such as [GET, POST], in capitals',
@@ -84,6 +89,7 @@ function makeSchemas() {
     default: z.optional(z.union([z.literal('deny'), z.literal('free'), object])),
     host: z.optional(z.string().check(z.minLength(1))),
     trustProxy: z.optional(z.boolean()),
+    cors: z.optional(z.union([z.literal('*'), z.array(z.string().check(z.regex(/^https?:\/\/[^/\s]+$/)))])),
     upstreamTimeoutMs: z.optional(z.int().check(z.gte(1), z.lte(2_147_483_647))),
     onUpstreamFault: z.optional(z.custom<unknown>((value) => typeof value === 'function')),
     page,
@@ -93,7 +99,7 @@ function makeSchemas() {
 
 /** Options taken apart: what is about the proxy itself, and what is its paywall's. */
 export interface CheckedOptions {
-  readonly own: Pick<ProxyOptions, 'host' | 'trustProxy' | 'upstreamTimeoutMs' | 'onUpstreamFault'>
+  readonly own: Pick<ProxyOptions, 'host' | 'trustProxy' | 'cors' | 'upstreamTimeoutMs' | 'onUpstreamFault'>
   readonly upstream: URL
   readonly routes: readonly CheckedRoute[]
   readonly fallback: 'deny' | 'free' | ProxyRouteOptions
@@ -111,8 +117,8 @@ export function checkProxyOptions(options: ProxyOptions): CheckedOptions {
   const result = makeSchemas().proxy.safeParse(options)
   if (!result.success) throw wrong(result.error.issues[0]?.path ?? [])
   const { upstream, routes = [], default: fallback = 'deny', ...more } = options
-  const { host, trustProxy, upstreamTimeoutMs, onUpstreamFault, ...paywall } = more
-  const given = { host, trustProxy, upstreamTimeoutMs, onUpstreamFault }
+  const { host, trustProxy, cors, upstreamTimeoutMs, onUpstreamFault, ...paywall } = more
+  const given = { host, trustProxy, cors, upstreamTimeoutMs, onUpstreamFault }
   return {
     own: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     upstream: upstreamUrl(upstream),

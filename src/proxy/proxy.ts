@@ -17,6 +17,7 @@ import {
 } from '../index.ts'
 import { type PaywallPage, paywallPage } from '../page/index.ts'
 import { refuse } from './answers.ts'
+import { allowOrigin } from './cors.ts'
 import { forward } from './forward.ts'
 import { type Origin, presentsPayment, requestHeaders, upgradeHeaders } from './headers.ts'
 import {
@@ -70,7 +71,7 @@ interface Tariff {
  */
 export function createProxy(options: ProxyOptions): PaywallProxy {
   const { own, upstream: url, routes, fallback, paywall: given } = checkProxyOptions(options)
-  const { host = 'upstream', trustProxy = false, upstreamTimeoutMs = 60_000, onUpstreamFault } = own
+  const { host = 'upstream', trustProxy = false, cors, upstreamTimeoutMs = 60_000, onUpstreamFault } = own
   const { page, ...deployment } = given
   const route = createRouter(routes.map(({ pattern }) => pattern))
   const paywall = orNameOwn(() => createPaywall(deployment))
@@ -92,6 +93,7 @@ export function createProxy(options: ProxyOptions): PaywallProxy {
     const target = admit(req)
     if ('code' in target) return refuse(res, target.code, target.message)
     if (onUpgrade && !isPlainUpgrade(req)) return refuse(res, 'invalid_upgrade')
+    if (cors && allowOrigin(cors, req, res)) return
     const method = req.method ?? ''
     req.url = target.text // from here on, everybody reads the same
     const found = onUpgrade ? undefined : await self({ method, url: target.text })

@@ -292,6 +292,29 @@ describe('a proxy', () => {
     await closed
   })
 
+  test('lets scripts of the origins that it is told read what is answered, a 402 too', async () => {
+    const upstream = await openUpstream((_req, res) =>
+      res.setHeader('Access-Control-Allow-Origin', 'https://own.example').end(),
+    )
+    const { url } = await openProxy(world, upstream.url, { cors: ['https://app.example'] })
+    const ask = (path: string, origin: string, more: RequestInit = {}) =>
+      fetch(url + path, { ...more, headers: { ...more.headers, Origin: origin } })
+    const allowed = async (answer: Promise<Response>) => (await answer).headers.get('access-control-allow-origin')
+    expect(await allowed(ask('/report', 'https://app.example'))).toBe('https://app.example')
+    expect(await allowed(ask('/report', 'https://other.example'))).toBeNull()
+    expect(await allowed(ask('/nothing', 'https://app.example'))).toBe('https://app.example')
+    expect(await allowed(ask('/free', 'https://app.example'))).toBe('https://own.example')
+    const wanted = { 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'payment-signature' }
+    const preflight = await ask('/report', 'https://app.example', { method: 'OPTIONS', headers: wanted })
+    expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
+      204,
+      'payment-signature',
+    ])
+    const { headers } = await buy(world.buyer, `${url}/report`)
+    expect(await allowed(ask('/report', 'https://app.example', { headers }))).toBe('https://own.example')
+    expect(upstream.asked()).toEqual(['GET /free', 'GET /report'])
+  })
+
   test('says what it charges for what, and what it is asked about itself', async () => {
     const upstream = await openUpstream()
     const { url, proxy } = await openProxy(world, upstream.url, { default: { price: '0.5' } })
@@ -329,6 +352,7 @@ describe('a proxy', () => {
     [{ default: 'allow' }, "default: expected 'deny', 'free' or { price: '0.001' }."],
     [{ default: { price: '-1' } }, 'default: NANO402_PRICE (option price) is no price.'],
     [{ upstreamTimeoutMs: 0 }, 'upstreamTimeoutMs: expected'],
+    [{ cors: ['app.example'] }, "cors[0]: expected '*', or a list of origins"],
     [{ page: 'yes' }, 'page: expected true'],
     [{ secrets: 'x' }, /^Unknown option secrets\..* And of a proxy: upstream, routes, /],
   ])('of %j is refused, and it is said where it is wrong', (options, message) => {
