@@ -1,9 +1,10 @@
 /**
- * The server that bench/channels.ts measures, in a process of its own so that its CPU is its own: the same Hono route twice,
- * bare at `/bare` and paid for at `/report`. It answers over IPC what it has used so far.
+ * The server that bench/channels.ts measures, in a process of its own so that its CPU is its own: the same Hono route three
+ * times, bare at `/bare`, paid for at `/report`, and at `/marked` behind a middleware that does nothing but set the headers
+ * that a paid answer has. It answers over IPC what it has used so far.
  */
 import { serve } from '@hono/node-server'
-import { Hono } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
 import { createPaywall, type PaywallOptions } from 'nano402'
 import { paywall } from 'nano402/hono'
 import { collectGarbage } from './measure.ts'
@@ -17,10 +18,23 @@ export interface Usage {
 
 export type Question = 'cpu' | 'memory' | 'stop'
 
+/** As long as what an answer says of a payment in a channel. */
+const SETTLEMENT = 'A'.repeat(900)
+
+const mark: MiddlewareHandler = async (c, next) => {
+  await next()
+  const { headers } = c.res
+  headers.set('PAYMENT-RESPONSE', SETTLEMENT)
+  headers.set('Cache-Control', 'private')
+  headers.set('Vary', 'PAYMENT-SIGNATURE')
+  headers.set('Access-Control-Expose-Headers', 'PAYMENT-REQUIRED, PAYMENT-RESPONSE')
+}
+
 const options: PaywallOptions = JSON.parse(process.argv[2] ?? '')
 const instance = createPaywall(options)
 const app = new Hono()
 app.get('/bare', (c) => c.json({ report: 'worth every raw' }))
+app.get('/marked', mark, (c) => c.json({ report: 'worth every raw' }))
 app.get('/report', paywall(instance), (c) => c.json({ report: 'worth every raw' }))
 
 const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, ({ port }) => {

@@ -128,7 +128,11 @@ async function compare(world: World, server: Server, store: string): Promise<rea
     )
     const [first] = batches
     const bare = await measure((first?.[1] ?? []).map((headers) => requestBytes('/bare', headers)))
-    const ours: [string, typeof bare][] = [['bare', bare]]
+    const marked = await measure((first?.[1] ?? []).map((headers) => requestBytes('/marked', headers)))
+    const ours: [string, typeof bare][] = [
+      ['bare', bare],
+      ['headers alone', marked],
+    ]
     const turn = round % batches.length
     for (const [name, headers] of [...batches.slice(turn), ...batches.slice(0, turn)]) {
       ours.push([name, await measure(headers.map((one) => requestBytes('/report', one)))])

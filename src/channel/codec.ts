@@ -28,8 +28,10 @@ export function encodeChannel(channel: Channel): string {
   const head = [FORM, PHASES.indexOf(phase), expiresAtMs, String(deposit), depositBlocks, String(authorized)]
   const texts = [proof ?? null, String(charged)]
   const [start, end] = [JSON.stringify([...head, ...texts]), JSON.stringify([String(floor), refundBlock ?? null])]
-  // Joined, not added up: what is added is kept in as many pieces, all of which the collector has to look at.
-  const rows = [...held, ...ended].map(({ text }) => text).join(',')
+  // Added up, not joined: that is a quarter of the work where the store keeps it as it is, and the same where it is sent.
+  let rows = ''
+  for (const { text } of held) rows += rows === '' ? text : `,${text}`
+  for (const { text } of ended) rows += rows === '' ? text : `,${text}`
   return `${start.slice(0, -1)},[${rows}],${end.slice(1)}`
 }
 
