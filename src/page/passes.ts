@@ -3,7 +3,7 @@
  * Scripts cannot read it, and no other page can have it used.
  */
 import type { PassShelf, Route } from '../core/guard.ts'
-import { type PaywallRequest, readBody } from '../core/request.ts'
+import { type PaywallRequest, readBody, targetOf } from '../core/request.ts'
 import { PASS_HEADER } from '../x402/pass.ts'
 import type { Header, HeaderReader } from '../x402/wire.ts'
 
@@ -11,7 +11,7 @@ import type { Header, HeaderReader } from '../x402/wire.ts'
 export function withPassOf(request: PaywallRequest, { pass }: Route): PaywallRequest {
   const { headers } = request
   const token =
-    pass && !headers.get(PASS_HEADER) && isWanted(headers) ? tokenIn(headers.get('cookie'), pass) : undefined
+    pass && !headers.get(PASS_HEADER) && isWanted(request) ? tokenIn(headers.get('cookie'), pass) : undefined
   if (token === undefined) return request
   const isPass = (name: string) => name.toLowerCase() === PASS_HEADER.toLowerCase()
   const read: HeaderReader = { get: (name) => (isPass(name) ? token : headers.get(name)) }
@@ -73,10 +73,12 @@ const isSecure = (origin: string, { url }: PaywallRequest): boolean =>
 
 /**
  * Whether a page of this origin asks, or somebody who clicked or typed: no other page may use up a person's pass, and no
- * browser that loads ahead. Browsers say so wherever the connection is safe.
+ * browser that loads ahead, or the icon that nobody asked for. Browsers say so wherever the connection is safe.
  */
-function isWanted(headers: HeaderReader): boolean {
+function isWanted(request: PaywallRequest): boolean {
+  const { headers } = request
   if (headers.get('sec-purpose') || headers.get('purpose')) return false
+  if (targetOf(request) === '/favicon.ico') return false
   const isFromHere = ['same-origin', 'none'].includes(headers.get('sec-fetch-site') ?? 'none')
   return isFromHere || (headers.get('sec-fetch-dest') === 'document' && headers.get('sec-fetch-user') === '?1')
 }

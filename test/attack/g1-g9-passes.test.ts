@@ -204,6 +204,7 @@ test('G9: a browser keeps its pass in a cookie that no script, other page or bro
     { 'sec-fetch-site': 'same-origin', 'sec-purpose': 'prefetch' },
   ]
   for (const headers of foreign) expect(await askedFrom(headers)).toBe(402)
+  expect((await browser.go(`${shop?.url}/favicon.ico`, { accept: 'image/*' })).status).toBe(402)
   expect(shop?.runs()).toBe(1)
   // A reload, a link that somebody clicked elsewhere, and another page of the route: without paying again.
   expect(await askedFrom({})).toBe(200)
