@@ -149,25 +149,22 @@ const sends = async (address: NanoAddress) => {
   return entries.filter(({ subtype }) => subtype === 'send').length
 }
 
-test.each(['payword-sha256', 'voucher-ed25519'] as const)(
-  'a payer that lost its journal finds its channel of %s with the issuer, goes on in it, and gets the rest back',
-  async (mode) => {
-    const { scene } = await openIssued({ payer: { channels: { issuers: [issuer], modes: [mode] } } })
-    for (let n = 0; n < 3; n++) await scene.payer.fetch(`${URL_}?n=${n}`)
-    const [known] = await scene.payer.channels()
-    const second = scene.another({ journal: memoryJournal() })
-    second.between = scene.between
-    const { payer } = second
-    expect(await payer.recoverChannels(URL_)).toEqual([known])
-    expect(await payer.recoverChannels(URL_)).toEqual([])
-    expect((await payer.fetch(`${URL_}?n=3`)).status).toBe(200)
-    expect(await sends(payer.address)).toBe(1)
-    expect(await payer.closeChannels()).toMatchObject([{ channelId: known?.channelId, charged: 4n * PRICE }])
-    await payer.receive()
-    expect((await payer.balance()).balance).toBe(parseXno('10') - 4n * PRICE)
-    await bank.check()
-  },
-)
+test('a payer that lost its journal finds its channel with the issuer, goes on in it, and gets the rest back', async () => {
+  const { scene } = await openIssued()
+  for (let n = 0; n < 3; n++) await scene.payer.fetch(`${URL_}?n=${n}`)
+  const [known] = await scene.payer.channels()
+  const second = scene.another({ journal: memoryJournal() })
+  second.between = scene.between
+  const { payer } = second
+  expect(await payer.recoverChannels(URL_)).toEqual([known])
+  expect(await payer.recoverChannels(URL_)).toEqual([])
+  expect((await payer.fetch(`${URL_}?n=3`)).status).toBe(200)
+  expect(await sends(payer.address)).toBe(1)
+  expect(await payer.closeChannels()).toMatchObject([{ channelId: known?.channelId, charged: 4n * PRICE }])
+  await payer.receive()
+  expect((await payer.balance()).balance).toBe(parseXno('10') - 4n * PRICE)
+  await bank.check()
+})
 
 test('what an account has with the issuer is locked before anything is deposited, and what is left is paid out in the end', async () => {
   const able = { budget: { perRequest: '0.1', total: '1', deposit: '1' } }
@@ -217,7 +214,6 @@ describe('an issuer that lies', () => {
   test.each<[string, (certificate: Answer) => object]>([
     ['of a smaller amount', (one) => ({ ...one, amount: '1' })],
     ['for another vendor', (one) => ({ ...one, payee: world.buyer.account })],
-    ['that expires at another time', (one) => ({ ...one, expiresAt: one.expiresAt + 1 })],
     ['that can be redeemed for a year', (one) => ({ ...one, settleBy: one.settleBy + 31_536_000 })],
     ['that can be redeemed only while payments go on', (one) => ({ ...one, settleBy: one.expiresAt })],
     ['of another channel', (one) => ({ ...one, channelId: 'A'.repeat(64) })],
