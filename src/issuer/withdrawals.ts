@@ -27,8 +27,8 @@ export interface WithdrawalsOptions {
 }
 
 /** Payouts that wait are asked for again after so long; everything is looked through after so many of these. */
-const TICK_MS = 5_000
-const TICKS_PER_SWEEP = 120
+const TICK_MS = 1_000
+const TICKS_PER_SWEEP = 600
 /** How long an end waits for the payout that is being made. It goes on at the next start. */
 const DRAIN_MS = 10_000
 

@@ -47,6 +47,7 @@ describe('compose.yaml', () => {
     const ports = Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`))
     const of = (name: string, port: number) => `${name} 127.0.0.1:${port}:${port}`
     expect(ports).toEqual([
+      ...[of('devnet', 45000)],
       ...[of('redis-issuer', 6380), of('redis-vendor', 6379), of('issuer', 8001), of('vendor', 8000)],
       ...[of('prometheus', 9090), of('grafana', 3000), of('pyroscope', 4040), of('cadvisor', 8080)],
     ])

@@ -13,7 +13,7 @@ beforeAll(async () => {
 async function openPayer(modes: readonly ('payword-sha256' | 'voucher-ed25519')[]) {
   const own = await purse()
   const payer = createPayer({
-    ...{ seed: own.seed, rpc, network: NETWORK, budget: { perRequest: '0.001', total: '0.1', deposit: '0.1' } },
+    ...{ seed: own.seed, rpc, network: NETWORK, budget: { perRequest: '0.001', total: '0.3', deposit: '0.3' } },
     approve: (bill) => bill.deposit === true || bill.channelId !== undefined,
     channels: { modes, issuers: [await issuer()] }, // whoever holds the vendor's deposits
   })

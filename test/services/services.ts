@@ -1,10 +1,12 @@
 /** Services that somebody else has started: where they are, and which of them are missing. */
 
 import { randomBytes } from 'node:crypto'
+import { DEVNET_GENESIS_ACCOUNT } from 'nano402/devnet'
 import { accountSigner, createIssuerClient } from 'nano402/issuer'
 import type { NanoAddress } from 'nano402/nano'
 import { derivePrivateKey, derivePublicKey, parseXno, publicKeyToAddress } from 'nano402/nano'
 import { accountInfo, createRpc, receivable } from 'nano402/rpc'
+import { decodePaymentRequired } from '../../src/x402/headers.ts'
 
 const { env } = process
 export const VENDOR = env.NANO402_VENDOR_URL ?? 'http://127.0.0.1:8000'
@@ -20,12 +22,23 @@ const answers = (url: string, init?: RequestInit) =>
     () => 'does not answer',
   )
 
+/** Who is told to be reached elsewhere (NANO402_PUBLIC_URL) is paid nothing here: a 402 names the origin that it is of. */
+async function namesItself(url: string, path: string, init?: RequestInit): Promise<string | undefined> {
+  const challenge = decodePaymentRequired((await fetch(url + path, init)).headers.get('PAYMENT-REQUIRED') ?? '')
+  const named = challenge && new URL(challenge.resource.url).origin
+  if (named === new URL(url).origin) return undefined
+  return named
+    ? `says that it is reached at ${named}: ask it there, or change its NANO402_PUBLIC_URL`
+    : 'asks for no payment'
+}
+
 /** A sentence for each service that is not there, with what names it. */
 export async function missing(): Promise<readonly string[]> {
+  const deposit = `/accounts/${DEVNET_GENESIS_ACCOUNT}/deposits?amount=${parseXno('0.01')}`
   const found = await Promise.all([
     answers(RPC, { method: 'POST', body: JSON.stringify({ action: 'version' }) }),
-    answers(`${VENDOR}/health`),
-    answers(`${ISSUER}/health`),
+    answers(`${VENDOR}/health`).then((trouble) => trouble ?? namesItself(VENDOR, '/paid')),
+    answers(`${ISSUER}/health`).then((trouble) => trouble ?? namesItself(ISSUER, deposit, { method: 'POST' })),
   ])
   const names = [
     `the Nano node at ${RPC} (NANO402_RPC_URL; nano402 devnet)`,
