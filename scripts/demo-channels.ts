@@ -7,10 +7,10 @@
  *   --requests 2000  for each combination
  *   --concurrency 32
  *
- * `conserved` is true if all is right to the raw, on the ledger and in the issuer's books: the payer lost what was charged, the
- * payee got it, and the issuer has what it owes them and no more. Where the issuer holds the deposits, what is left of them,
- * and what was charged, stay in its books: they are paid out when somebody asks. The vendor is a process of its own, so that its CPU is its own;
- * opening and closing the channel is part of `serverCpuMicrosPerRequest`.
+ * `conserved` is true if all is right to the raw, on the ledger and in the issuer's books: the payer lost what was charged, which
+ * is the price of its requests, the payee got it, and the issuer has what it owes them and no more. Where the issuer holds the
+ * deposits, what was charged stays in its books: it is paid out when somebody asks. The vendor is a process of its own, so that
+ * its CPU is its own; opening and closing the channel is part of `serverCpuMicrosPerRequest`.
  */
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
@@ -111,7 +111,11 @@ async function runOnce(scene: Scene, mode: 'payword' | 'voucher'): Promise<Row> 
   const [deposited = 0n, charged = 0n, refunded = 0n] = [said.deposited, said.charged, said.refunded].map((text) =>
     BigInt(text as string),
   )
-  const isBooked = status === 0 && said.conserved === true && deposited === charged + refunded
+  const isBooked =
+    status === 0 &&
+    said.conserved === true &&
+    deposited === charged + refunded &&
+    charged === BigInt(options.requests) * parseXno(String(vendor.said.price))
   const isRight =
     before.payer - after.payer === charged &&
     after.payee - before.payee === charged &&
