@@ -93,7 +93,7 @@ function checkPublicUrl(publicUrl: string | undefined): Check {
     return check(
       name,
       'warning',
-      'None: 402s will name the path alone. Set NANO402_PUBLIC_URL, such as https://api.example.com.',
+      'None: 402s will name the path alone, and in production there are no channels. Set NANO402_PUBLIC_URL, such as https://api.example.com.',
     )
   }
   const url = URL.canParse(publicUrl) ? new URL(publicUrl) : undefined

@@ -8,6 +8,7 @@ import { openStore } from '#stores/open'
 import { hmacSha256 } from '../channel/sha256.ts'
 import { encodeFields } from '../core/bytes.ts'
 import { createPayouts } from '../custody/payouts.ts'
+import { requireOneUse } from '../custody/use.ts'
 import type { Health } from '../deployment.ts'
 import { ConfigError } from '../errors.ts'
 import { bytesToHex, hexToBytes } from '../nano/hex.ts'
@@ -87,6 +88,7 @@ export async function createIssuer(options: IssuerOptions): Promise<Issuer> {
   const work = createWorkSource(options.work ?? 'node', node, WORK_THRESHOLDS[network])
   const representative = options.representative === undefined ? undefined : nanoAddress(options.representative)
   const payouts = createPayouts({ key, node, work, store, leaseMs, ...(representative && { representative }) })
+  await requireOneUse(store, payouts.address, 'deposits with an issuer')
   const book = createBook({ store, payouts, now })
   const paywall = createPaywall({
     ...{ network, rpc: node, store, payTo: payouts.address, secret: secret ?? bytesToHex(derive('secret')) },

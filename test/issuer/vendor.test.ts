@@ -1,9 +1,12 @@
 /** A vendor, its client and their issuer together: the day by which a channel is to be redeemed, streams, and lost answers. */
 import type { PaywallEvent, PaywallOptions } from 'nano402'
 import type { PayerOptions } from 'nano402/client'
-import { parseXno } from 'nano402/nano'
+import { createIssuer } from 'nano402/issuer'
+import { derivePublicKey, parseXno, publicKeyToAddress } from 'nano402/nano'
+import { memoryStore } from 'nano402/stores/memory'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Handler } from '../channel/shop.ts'
+import { freshWallet } from '../channel/client.ts'
+import { type Handler, openChannelShop } from '../channel/shop.ts'
 import { ORIGIN, openScene, PRICE, said, URL_ } from '../client/channel/support.ts'
 import { createWorld } from '../support/world.ts'
 import { openIssuer } from './world.ts'
@@ -107,4 +110,37 @@ test('an answer that was lost on the way is given again out of the store, and ch
   expect(await scene.payer.closeChannels()).toMatchObject([{ charged: 2n * PRICE }])
   expect(told('channel_redeemed')).toEqual([{ type: 'channel_redeemed', amount: 2n * PRICE }])
   await bank.check()
+})
+
+test('a vendor that lost its store redeems nothing of it, and takes no more: its client has all of it back after its day', async () => {
+  const { scene } = await openIssued()
+  const { payer } = scene
+  expect((await payer.fetch(URL_)).status).toBe(200)
+  scene.reopen({})
+  await expect(payer.fetch(`${URL_}?again`)).rejects.toMatchObject({ code: 'ERR_NO_PAYABLE_OFFER' })
+  await expect(payer.closeChannels()).rejects.toMatchObject({ code: 'ERR_CHANNEL' })
+  const account = await bank.issuer.account({ account: payer.address, key: '' })
+  bank.clock.nowMs = account?.locks[0]?.settleByMs ?? Number.NaN
+  await bank.issuer.sweep()
+  bank.clock.nowMs = Date.now()
+  expect(await payer.closeChannels()).toMatchObject([{ charged: 0n, refund: expect.any(String) }])
+  await payer.receive()
+  expect([scene.runs(), (await payer.balance()).balance]).toEqual([1, parseXno('10')])
+  await bank.check()
+})
+
+test('an account that a store knows for one use is refused for another, at the start', async () => {
+  const [store, key] = [memoryStore(), freshWallet().key]
+  const use = (account: string) => `account-use:${account}`
+  const account = publicKeyToAddress(derivePublicKey(key))
+  const withIssuer = { issuers: [issuer], minSettleSeconds: 10 }
+  const open = (channel: PaywallOptions['channel']) =>
+    openChannelShop(world, { store, wallet: { key, work: 'cpu' }, ...(channel && { channel }) })
+  const first = open(withIssuer)
+  await expect.poll(async () => (await store.read(use(account)))?.value).toBe('what issuers pay out')
+  expect((await first.ask('/report')).status).toBe(402)
+  expect((await open(undefined).ask('/report')).status).toBe(503)
+  const options = { privateKey: key, rpc: world.devnet, network: 'nano:devnet', store, work: 'cpu' } as const
+  await expect(createIssuer(options)).rejects.toMatchObject({ code: 'ERR_CONFIG' })
+  expect((await open(withIssuer).ask('/report')).status).toBe(402)
 })

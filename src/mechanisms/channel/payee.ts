@@ -11,6 +11,7 @@ import type { Seal } from '../../core/seal.ts'
 import type { Store } from '../../core/store.ts'
 import { createSentBlocks } from '../../custody/chain.ts'
 import { createPayouts } from '../../custody/payouts.ts'
+import { requireOneUse } from '../../custody/use.ts'
 import { accountSigner } from '../../issuer/request.ts'
 import {
   derivePublicKey,
@@ -86,6 +87,7 @@ export async function openPayee(options: PayeeOptions): Promise<Payee> {
   const { origin, confirmTimeoutMs, leaseMs, emit } = options
   const work = createWorkSource(options.work, node, WORK_THRESHOLDS[network])
   const account = publicKeyToAddress(derivePublicKey(key))
+  await requireOneUse(store, account, settings.issuers.length > 0 ? 'what issuers pay out' : 'deposits of channels')
   const sent = createSentBlocks({ store, node, account })
   const payouts = createPayouts({ key, node, work, store, sent, leaseMs, ...(representative && { representative }) })
   const receipts = await createReceipts(key)
