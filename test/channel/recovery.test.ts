@@ -6,7 +6,7 @@ import { parseXno } from 'nano402/nano'
 import { accountHistory, receivable } from 'nano402/rpc'
 import { memoryStore } from 'nano402/stores/memory'
 import { sqliteStore } from 'nano402/stores/sqlite'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { encodePayload } from '../../src/channel/wire.ts'
 import { reconcileChannels } from '../../src/reconcile/index.ts'
 import { temporaryDirectory } from '../support/stores.ts'
@@ -15,6 +15,7 @@ import { type Channel, codeOf, freshWallet, outcomeOf, prepareChannel, settlemen
 import { openChannelShop } from './shop.ts'
 
 let world: World
+afterEach(() => void vi.useRealTimers())
 beforeAll(async () => {
   world = await createWorld()
 })
@@ -189,17 +190,19 @@ describe('a store that was restored from yesterday', () => {
 })
 
 test('a payee closes and refunds its own channels alone, whoever else has some in the same store', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] }) // what expires in an hour is over when the test says so
   const store = memoryStore()
   const faults: unknown[] = []
-  const sleepy = openChannelShop(world, { store, channel: { sweepSeconds: 3_600, ttlSeconds: 1 } })
+  const sleepy = openChannelShop(world, { store, channel: { sweepSeconds: 3_600, ttlSeconds: 3_600 } })
   const { ask } = openChannelShop(world, {
-    ...{ store, channel: { sweepSeconds: 1, ttlSeconds: 1 } },
+    ...{ store, channel: { sweepSeconds: 1, ttlSeconds: 3_600 } },
     onEvent: (event) => event.type === 'refund_failed' && faults.push(event.fault),
   })
   const others = await prepareChannel(sleepy.ask, await world.purse())
   await others.open()
   for (const purse of [await world.purse(), await world.purse()]) {
     await (await prepareChannel(ask, purse)).open()
+    vi.setSystemTime(Date.now() + 3_600_000)
     await expect.poll(() => refundsTo(purse), { timeout: 10_000 }).toHaveLength(1) // the second: a sweep is over
   }
   expect([faults, outcomeOf(await others.state()).channelState.phase]).toEqual([[], 'open'])
