@@ -7,10 +7,10 @@ import { serveDevnet } from 'nano402/devnet/server'
 import { type NanoAddress, nanoAddress, parseXno } from 'nano402/nano'
 import { accountInfo, receivable } from 'nano402/rpc'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startChild } from '../support/child.ts'
 import { hasRedis, type RedisServer, startRedis } from '../support/redis.ts'
 import { createWorld, type Purse, type World } from '../support/world.ts'
 import { type Ask, type Channel, channelOfferOf, codeOf, freshWallet, outcomeOf, prepareChannel } from './client.ts'
+import { startServer } from './server.ts'
 
 const operation = fc.record({
   kind: fc.constantFrom(...(['pay', 'pay', 'parallel', 'parallel', 'top up', 'close', 'kill'] as const)),
@@ -40,17 +40,11 @@ describe.skipIf(!hasRedis)('two servers, one of which is killed now and then', (
 
   function startServers() {
     const { network, payTo, price, secret } = world.options
-    const shared = { network, payTo, price, secret, rpc: devnet.url, store: redis.url, wallet: freshWallet() }
-    const OPTIONS = JSON.stringify({
-      ...shared,
-      ...{ mechanisms: ['channel', 'session'], leaseMs: 600, attempts: 100, channel: { sweepSeconds: 1 } },
-    })
-    const start = (i: number) => {
-      const env = { OPTIONS, FRAMEWORK: i === 0 ? 'Express 5' : 'Hono' }
-      const child = startChild(process.execPath, ['--import', 'tsx', 'test/channel/server-child.ts'], { env })
-      const url = child.printed(/listening at (\S+)/).then(([, found]) => found)
-      return { child, url }
+    const options = {
+      ...{ network, payTo, price, secret, rpc: devnet.url, store: redis.url, wallet: freshWallet() },
+      ...{ leaseMs: 600, attempts: 100, channel: { sweepSeconds: 1 } },
     }
+    const start = (i: number) => startServer(options, { FRAMEWORK: i === 0 ? 'Express 5' : 'Hono' })
     const servers = [start(0), start(1)]
     let turn = 0
     const ask: Ask = async (path, init) => {
