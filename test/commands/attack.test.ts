@@ -92,7 +92,7 @@ test('any server can be attacked by its URL, and paid with a seed', TIMEOUT, asy
 test('what there is not is said, and nothing is run', TIMEOUT, async () => {
   expect(await attack(['--only', 'R1,Z9'])).toEqual({
     status: 1,
-    output: expect.stringMatching(/^--only Z9: there are R1, /),
+    output: expect.stringMatching(/^--only Z9: there are G1, R1, /),
   })
   expect(await attack(['--url', 'http://127.0.0.1:9/', '--only', 'S1'])).toMatchObject({ status: 1 })
 })
