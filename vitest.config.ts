@@ -17,7 +17,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'test/commands', 'test/integration', 'test/services'],
+    exclude: [...configDefaults.exclude, 'test/e2e', 'test/integration', 'test/services'],
     globalSetup: 'test/support/build.ts',
     maxWorkers: 2,
     // Files take turns in a worker and share the modules under test: to load them anew for each took a third of the time.

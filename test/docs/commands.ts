@@ -18,12 +18,18 @@ const packageIn = (folder: string): Package => JSON.parse(readFileSync(join(ROOT
 
 /** Every variable that something of ours reads. */
 const VARIABLES = new Set(
-  ['src', 'scripts', 'examples', 'test/services'].flatMap((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
-      .flatMap((name) => readFileSync(join(ROOT, folder, name), 'utf8').match(/\bNANO402_[A-Z0-9_]+/g) ?? []),
-  ),
+  ['src', 'scripts', 'examples', 'test/services']
+    .flatMap(sourcesIn)
+    .flatMap((path) => readFileSync(path, 'utf8').match(/\bNANO402_[A-Z0-9_]+/g) ?? []),
 )
+
+/** Not what is installed: an example has this very package in it, and so itself. */
+function sourcesIn(folder: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : sourcesIn(join(folder, entry.name))
+    return entry.name.endsWith('.ts') ? [join(ROOT, folder, entry.name)] : []
+  })
+}
 
 /** One command: the variables that are set for it, and its words without quotes. */
 interface ShellCommand {
