@@ -163,6 +163,7 @@ export function createPaywall(options: PaywallOptions = {}): Paywall {
     const { gates, pass, ...more } = access.route(route, {
       name: route.name,
       price: priceText(route.price),
+      attempts,
       handlerTimeoutMs,
       priceBodyLimit,
     })

@@ -7,6 +7,8 @@ export interface Counting {
   open(): Promise<Books>
   /** How long a use may be held: longer than a handler may take. */
   readonly holdMs: number
+  /** Handler runs for each use, at most. */
+  readonly attempts: number
   /** How much of a body `by` may read. */
   readonly bodyLimit: number
 }

@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000
 
 /** `route`: what tells its free requests from those of other routes. */
 export function freeGate({ perDay, by }: FreeOptions, route: readonly Field[], counting: Counting): Gate {
-  const { open, holdMs, bodyLimit } = counting
+  const { open, holdMs, attempts, bodyLimit } = counting
   const question = keyOf('free.by', by, bodyLimit)
   return {
     async ask(request) {
@@ -21,6 +21,7 @@ export function freeGate({ perDay, by }: FreeOptions, route: readonly Field[], c
       const name = macs[0](encodeFields(['nano402 free 1', String(day), ...route, key]))
       const taken = await uses.take(`free:${encodeBase64Url(name)}`, {
         limit: perDay,
+        attempts,
         holdMs,
         beginsUntilMs: (day + 1) * DAY_MS,
       })

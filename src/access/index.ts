@@ -39,6 +39,7 @@ export interface RouteTerms {
   readonly name: string | undefined
   /** Undefined: it depends on the request. */
   readonly price: string | undefined
+  readonly attempts: number
   readonly handlerTimeoutMs: number
   readonly priceBodyLimit: number
 }
@@ -85,9 +86,9 @@ export function createAccess({ realm, network, openBooks, emit }: AccessTerms) {
 
   return {
     route({ validate, skip, pass, free }: AccessOptions, terms: RouteTerms): RouteAccess {
-      const { name = 'default', priceBodyLimit: bodyLimit, handlerTimeoutMs } = terms
+      const { name = 'default', priceBodyLimit: bodyLimit, attempts, handlerTimeoutMs } = terms
       const open = pass || free ? booksFor() : undefined
-      const counting = open && { open, holdMs: handlerTimeoutMs + HOLD_LONGER_MS, bodyLimit }
+      const counting = open && { open, attempts, holdMs: handlerTimeoutMs + HOLD_LONGER_MS, bodyLimit }
       const passes = pass && counting && createPasses(pass, [realm, network, ...scopeOf(pass, terms)], counting)
       const gates = [
         validate && validateGate(validate, bodyLimit),

@@ -27,7 +27,7 @@ export const passKey = (id: string): string => `pass:${id}`
 /** `goodFor`: realm, network, and what the passes are good for. */
 export function createPasses(options: PassOptions, goodFor: readonly Field[], counting: Counting): Passes {
   const { uses, ttlMs, by, path = '/' } = options
-  const { open, holdMs, bodyLimit } = counting
+  const { open, holdMs, attempts, bodyLimit } = counting
   const bearer = by && keyOf('pass.by', by, bodyLimit)
   const bindingOf = async (request: PaywallRequest): Promise<readonly Field[]> =>
     bearer ? [...goodFor, await askOperator(bearer, request)] : goodFor
@@ -47,7 +47,7 @@ export function createPasses(options: PassOptions, goodFor: readonly Field[], co
         const { id, uses, expiresAt } = terms
         const expiresAtMs = expiresAt * 1000
         if (Date.now() >= expiresAtMs) return refusal('pass_expired')
-        const taken = await books.uses.take(passKey(id), { limit: uses, holdMs })
+        const taken = await books.uses.take(passKey(id), { limit: uses, attempts, holdMs })
         if (typeof taken === 'string') return refusal(`pass_${taken}`)
         const { held, left, payer = '' } = taken
         return { kind: 'admitted', access: { kind: 'pass', pass: { id, uses, left, expiresAtMs } }, payer, held }

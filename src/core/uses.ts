@@ -14,6 +14,8 @@ interface Tally {
   /** After this there is nothing left to count (Unix time in ms). */
   readonly endsAtMs: number
   readonly used: number
+  /** Handler runs begun, whatever became of them. */
+  readonly runs: number
   /** Who holds one, and until when. */
   readonly held: Readonly<Record<string, number>>
   readonly payer?: string
@@ -22,6 +24,8 @@ interface Tally {
 
 export interface TakeOptions {
   readonly limit: number
+  /** Handler runs for each use, at most: failing ones are not endless work. */
+  readonly attempts: number
   /** How long a handler may take to start its answer. */
   readonly holdMs: number
   /** What is not in the store begins now, and ends then. Without it, the store has lost it. */
@@ -69,20 +73,21 @@ export function createUses(store: Store): Uses {
 
   return {
     begin: (key, terms) =>
-      records.update(key, (tally) => ({ value: tally ?? { ...terms, used: 1, held: {} }, result: undefined })),
+      records.update(key, (tally) => ({ value: tally ?? { ...terms, used: 1, runs: 1, held: {} }, result: undefined })),
 
-    async take(key, { limit, holdMs, beginsUntilMs }) {
+    async take(key, { limit, attempts, holdMs, beginsUntilMs }) {
       const owner = randomHex(6)
       const taken = await records.update<Omit<Use, 'held'> | NoUse>(key, (known) => {
         const tally =
-          known ?? (beginsUntilMs === undefined ? undefined : { endsAtMs: beginsUntilMs, used: 0, held: {} })
+          known ?? (beginsUntilMs === undefined ? undefined : { endsAtMs: beginsUntilMs, used: 0, runs: 0, held: {} })
         if (!tally) return { value: known, result: 'unknown' }
         if (tally.revoked) return { value: known, result: 'revoked' }
+        if (tally.runs >= limit * attempts) return { value: known, result: 'exhausted' }
         const nowMs = Date.now()
         const held = Object.entries(tally.held).filter(([, untilMs]) => untilMs > nowMs)
         const left = limit - tally.used - held.length - 1
         if (left < 0) return { value: known, result: tally.used < limit ? 'in_use' : 'exhausted' }
-        const value = { ...tally, held: { ...Object.fromEntries(held), [owner]: nowMs + holdMs } }
+        const value = { ...tally, runs: tally.runs + 1, held: { ...Object.fromEntries(held), [owner]: nowMs + holdMs } }
         return { value, result: { left, payer: tally.payer } }
       })
       if (typeof taken === 'string') return taken

@@ -69,7 +69,9 @@ test.each([
   ],
 ])('a use is given back when the handler %s, and no pass is sold by such an answer', async (_, fail) => {
   let isFailing = false
-  const shop = openAccessShop(world, { pass: { ...pass, uses: 2 } }, () => (isFailing ? fail() : new Response('ok')))
+  const shop = openAccessShop(world, { pass: { ...pass, uses: 2 }, attempts: 5 }, () =>
+    isFailing ? fail() : new Response('ok'),
+  )
   const payment = await shop.buy()
   isFailing = true
   const failed = await shop.ask(payment).catch(() => undefined)

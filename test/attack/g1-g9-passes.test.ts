@@ -166,6 +166,22 @@ test('G7: a client that goes away again and again has one handler run for each u
   expect(shop.runs()).toBe(4)
 })
 
+test('G7: a pass runs handlers that fail as often as its uses may be tried, and no more; free requests likewise', async () => {
+  let isFailing = false
+  const fail = () => new Response('none', { status: isFailing ? 404 : 200 })
+  const shop = openAccessShop(world, { pass: { uses: 2, ttlMs: 60_000 }, attempts: 3 }, fail)
+  const headers = await shop.buyPass()
+  isFailing = true
+  const answers: Response[] = []
+  for (let i = 0; i < 8; i++) answers.push(await shop.ask(headers))
+  expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 404, 404, 402, 402, 402])
+  expect([shop.runs(), await codeOf(await shop.ask(headers))]).toEqual([6, [402, 'pass_exhausted']])
+
+  const free = openAccessShop(world, { free: { perDay: 1, by: () => 'somebody' }, attempts: 3 }, fail)
+  for (let i = 0; i < 5; i++) await free.ask()
+  expect(free.runs()).toBe(3)
+})
+
 test('G8: what came through skip or free is marked as private, and no header alone is a subscriber', async () => {
   const shop = openAccessShop(
     world,

@@ -48,6 +48,7 @@ export const makeExamples = async (): Promise<Readonly<Record<string, unknown>>>
     'nano402-pass': createPasses({ uses: 100, ttlMs: 3_600_000 }, ['', 'nano:mainnet', 'route', 'report'], {
       open: () => Promise.reject(new Error('Nobody shows a pass to an example.')),
       holdMs: 1,
+      attempts: 1,
       bodyLimit: 0,
     }).extension.offer?.(required, request),
   },
